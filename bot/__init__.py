@@ -1,0 +1,1 @@
+"""The application: it sits on top and knows everyone."""

@@ -1,0 +1,1 @@
+"""Who makes videos: one file a provider; this folder's listing is the catalogue."""

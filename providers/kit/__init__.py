@@ -1,0 +1,1 @@
+"""What provider files are built from; it knows no provider."""
