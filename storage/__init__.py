@@ -1,0 +1,1 @@
+"""Jobs, both books, blobs, and who is due."""

@@ -1,0 +1,402 @@
+"""The store's port: plain data in, plain data out, one call one atomic decision.
+
+Durations go in, in milliseconds; the store's own clock decides leases, dues and days. Money is in millionths of a US dollar.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from storage.states import Event, State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where to answer: plain strings, never a token that expires. A terminal's channel is the file's absolute path."""
+
+    platform: str
+    server: str
+    channel: str
+    thread: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subjects:
+    """Whom limits are about, each written KIND:PLATFORM/ID; a terminal has no channel."""
+
+    user: str
+    scope: str
+    channel: str | None = None
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """An offer that can serve a request and what it asks; None where nobody knows."""
+
+    offer: str
+    usd_micros: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A picture or sound of a job: the bytes as they came, then as they are sent."""
+
+    role: str
+    blob: str
+    mime: str
+    size_bytes: int
+    changes: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HouseRules:
+    """What the settings say, for subjects that have no rows of their own; limits as storage.limits reads them."""
+
+    zone: str = "UTC"
+    user_limits: str = "5/day"
+    user_max_open: int = 2
+    scope_budget_usd_micros: int | None = None
+    budget_usd_micros: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance:
+    """A request to be accepted or refused. `route` is in order of preference; `command_id` is the platform's own, whole."""
+
+    command_id: str
+    subjects: Subjects
+    place: Place
+    request: dict[str, Any]
+    seconds: int
+    route: tuple[Priced, ...]
+    inputs: tuple[Input, ...]
+    rules: HouseRules
+    lease_ms: int = 0
+    holder: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The job, new or already there under the same command id."""
+
+    job: Job
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a limit says no. `reason` is limit, open, budget or unpriced; `frees_at_ms` is None where waiting does not help.
+
+    `subject` is whom the limit is about, `set_by` is `settings`, `operator` or a scope; `used` counts in the limit's unit.
+    """
+
+    reason: str
+    limit: str
+    subject: str
+    set_by: str
+    used: int
+    asked: int
+    frees_at_ms: int | None
+    draft: str
+    can_ask: bool = False
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as the store holds it, at one reading. Times are milliseconds since 1970; what is left counts from the reading."""
+
+    id: str
+    state: State
+    failure: str | None
+    detail: str
+    fence: int
+    lease_until_ms: int
+    lease_left_ms: int
+    holder: str
+    due_at_ms: int | None
+    due_in_ms: int | None
+    alone: bool
+    clock_due: bool
+    subjects: Subjects
+    place: Place
+    request: dict[str, Any]
+    seconds: int
+    route: tuple[Priced, ...]
+    offer: str
+    reserved_usd_micros: int
+    budget: str | None
+    ticket: str | None
+    submits: int
+    wished: bool
+    hidden: bool
+    discarded_by: str | None
+    gave_place_back: bool
+    progress: float | None
+    inputs: tuple[Input, ...]
+    prepared: tuple[Input, ...]
+    result: str | None
+    result_bytes: int | None
+    cost_usd_micros: int | None
+    cost_assumed: bool
+    seed: int | None
+    actual_prompt: str | None
+    created_at_ms: int
+    state_since_ms: int
+    preparing_since_ms: int | None
+    submitted_at_ms: int | None
+    deadline_at_ms: int | None
+    retention_at_ms: int | None
+    ended_at_ms: int | None
+
+    @property
+    def price_usd_micros(self) -> int | None:
+        """What the offer that makes it asks."""
+        return next((priced.usd_micros for priced in self.route if priced.offer == self.offer), None)
+
+    @property
+    def order_key(self) -> str:
+        """The name of its newest submit, unique over all submits."""
+        return self.id if self.submits <= 1 else f"{self.id}.{self.submits}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a move learned; only what its event can know is given."""
+
+    kind: str | None = None
+    detail: str = ""
+    offer: str | None = None
+    prepared: tuple[Input, ...] | None = None
+    ticket: str | None = None
+    deadline_ms: int | None = None
+    retention_ms: int | None = None
+    progress: float | None = None
+    billed_usd_micros: int | None = None
+    seed: int | None = None
+    actual_prompt: str | None = None
+    result: str | None = None
+    result_bytes: int | None = None
+    keep_ms: int | None = None
+    by: str | None = None
+    rules: HouseRules | None = None
+
+
+NOTHING = Facts()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One recorded move. `fence` is a worker's; a person's move has none. `hold_ms` renews the lease, 0 gives it up."""
+
+    job: str
+    expected: State
+    event: Event
+    facts: Facts = NOTHING
+    fence: int | None = None
+    due_in_ms: int | None = 0
+    hold_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What admitting to an offer needs of its spec."""
+
+    offer: str
+    bound: int
+    deadline_ms: int
+    retention_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trail:
+    """One line of a job's history."""
+
+    at_ms: int
+    event: str
+    source: str
+    target: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """One line of a book, summed."""
+
+    key: str
+    videos: int
+    seconds: int
+    usd_micros: int
+    reserved_usd_micros: int
+    assumed_usd_micros: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """The limits of one subject as somebody set them, and what was granted on top."""
+
+    subject: str
+    limits: str
+    set_by: str
+    grants: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeRule:
+    """Whether the bot may work in a scope, and whether a request over budget may be put to an admin."""
+
+    scope: str
+    allowed: bool
+    approvals: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Something an operator must hear, once per cause."""
+
+    cause: str
+    at_ms: int
+    job: str | None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+class Records(Protocol):
+    """Jobs and both books: every decision, and who is due."""
+
+    async def accept(self, acceptance: Acceptance) -> Accepted | Refusal:
+        """Check every limit, write both reservations and store the job; the same command id gives the same answer."""
+
+    async def correct(self, job: str, billed_usd_micros: int) -> None:
+        """Book what a provider billed after the job was settled, whatever its state."""
+
+    async def hold(self, draft: str) -> Job | Refusal:
+        """Make a job, held, from a draft that only a budget refused; at most once a draft. A limit, by then, still refuses.
+
+        Raises:
+            Unknown: no such draft, or it may not be put to an admin.
+        """
+
+    async def claim(self, job: str, *, lease_ms: int, holder: str) -> Job | None:
+        """Lease a job that nobody else holds; None where somebody does or it is over."""
+
+    async def admit(self, terms: Terms, *, lease_ms: int, holder: str, only: str | None = None) -> Job | None:
+        """Take the fairest queued job of the offer, or `only` that one, to submitting if the bound leaves room, claimed."""
+
+    async def record(self, move: Move) -> Job:
+        """Write one move with all that follows from it; the job as it then is.
+
+        Raises:
+            Stale: the job is not where the move expects it, or the fence was passed by.
+            OverBudget: an approval would pass another budget.
+        """
+
+    async def renew(self, job: str, *, fence: int, lease_ms: int) -> bool:
+        """Prolong a lease that still holds."""
+
+    async def nudge(self, job: str) -> None:
+        """Make a job due now; a hint, never the truth itself."""
+
+    async def overdue(
+        self, *, offers: Sequence[str], platforms: Sequence[str], most: int, closed: Sequence[str] = ()
+    ) -> list[str]:
+        """Return due, unleased jobs that this process may serve, or that only the clock decides.
+
+        A queued job waits for admit, and is due only where its offer is closed.
+        """
+
+    async def next_due_in_ms(self) -> int | None:
+        """Return how long until the store's next due job, 0 where one is overdue, None where nothing waits."""
+
+
+class Queries(Protocol):
+    """What people and operators look at."""
+
+    async def job(self, job: str) -> Job:
+        """Return a job.
+
+        Raises:
+            Unknown: there is none of this id.
+        """
+
+    async def jobs(self, *, state: str | None = None, user: str | None = None, most: int = 100) -> list[Job]:
+        """Return the newest jobs first."""
+
+    async def trail(self, job: str) -> list[Trail]:
+        """Return a job's history, oldest first."""
+
+    async def usage(self, *, book: str, by: str, since_ms: int) -> list[Usage]:
+        """Sum a book since that long ago, by user, channel, scope, offer or day."""
+
+    async def ahead(self, job: str) -> int:
+        """Return how many queued jobs of the same offer were accepted before this one."""
+
+    async def alerts(self) -> list[Alert]:
+        """Return what operators must hear, oldest first."""
+
+
+class Rules(Protocol):
+    """Limits, grants and scopes."""
+
+    async def set_limits(self, subject: str, limits: str, *, by: str = "operator") -> None:
+        """Replace the subject's whole set."""
+
+    async def clear_limits(self, subject: str, *, by: str = "operator") -> bool:
+        """Remove the subject's set; False where it had none."""
+
+    async def grant(self, subject: str, amount: str, *, rules: HouseRules, by: str = "operator") -> tuple[str, ...]:
+        """Raise each limit of that unit in the subject's set once; the limits raised.
+
+        Raises:
+            Unknown: nothing in the subject's set counts in that unit.
+        """
+
+    async def limits(self, subject: str | None = None) -> list[Rule]:
+        """Return the rows of one subject, or of all."""
+
+    async def set_scope(self, scope: str, *, allowed: bool, approvals: bool | None) -> list[str]:
+        """Allow or deny a scope; a denied scope's jobs that are not over are returned."""
+
+    async def scopes(self) -> list[ScopeRule]:
+        """Return every scope that somebody decided on."""
+
+
+class Upkeep(Protocol):
+    """What keeps the store itself well."""
+
+    async def backup(self, target: Path) -> None:
+        """Write a consistent, marked copy while others work."""
+
+    async def forget(self, user: str, *, secret: bytes) -> int:
+        """Erase a person's ended jobs' content and put a keyed hash in place of the id; the jobs that still run."""
+
+    async def own_blobs(self, user: str) -> list[str]:
+        """Return blobs that only this person's ended jobs and drafts hold, and forget them."""
+
+    async def unneeded_blobs(self, *, keep_ms: int) -> list[str]:
+        """Return blobs older than that which no job needs any more, and forget them."""
+
+    async def check(self) -> str | None:
+        """Return what is wrong with the database's own structure, or None."""
+
+    async def restored(self) -> list[Job]:
+        """Return the jobs that a restored copy must settle before anything else: held and not yet submitted ones."""
+
+    async def settled_restoring(self) -> None:
+        """Remove the mark of a restored copy."""
+
+
+class Blobs(Protocol):
+    """Bytes we keep under their content hash."""
+
+    async def put(self, source: Path) -> str:
+        """Keep a copy of the file's bytes, durably; their sha256."""
+
+    def path(self, blob: str) -> Path:
+        """Return where a blob's bytes are; the file may be gone after its retention."""
+
+    async def remove(self, blob: str) -> None:
+        """Delete a blob; nothing happens where it is already gone."""

@@ -1,0 +1,209 @@
+"""A request becomes a job or a refusal, in one transaction that checks every limit and writes both reservations."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import asdict, replace
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter
+
+from storage.contract import Acceptance, Accepted, Job, Priced, Refusal
+from storage.errors import Unknown
+from storage.limits import Amount, Limit, Unit, Window
+from storage.sqlite import books, quota
+from storage.sqlite.rows import (
+    BUSY_MS,
+    DRAFT_MS,
+    HELD_MS,
+    dump,
+    dump_route,
+    plain,
+    read_job,
+    remember_blobs,
+    write_event,
+    write_inputs,
+)
+from storage.states import OPEN, State
+from storage.windows import local_day
+
+_EPOCH_MS = 946_684_800_000
+_OPEN_STATES = ", ".join(f"'{state}'" for state in sorted(OPEN))
+_OPEN_JOBS = f"SELECT count(*) FROM jobs WHERE user = ? AND hidden = 0 AND state IN ({_OPEN_STATES})"  # noqa: S608 - our own words
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def accept(db: sqlite3.Connection, acceptance: Acceptance, now: int) -> Accepted | Refusal:
+    """Return the job or the refusal of a command, the same one however often the command comes."""
+    earlier = _answered(db, acceptance.command_id, now)
+    if earlier is not None:
+        return earlier
+    route, found = _affordable(db, acceptance, now)
+    if all(violation.reason == "budget" for violation in found):
+        found = _open_cap(db, acceptance) or found
+    if found:
+        return _refuse(db, acceptance, found, now)
+    job = _insert_job(db, replace(acceptance, route=route), State.PREPARING, now)
+    db.execute("INSERT OR REPLACE INTO commands (id, job) VALUES (?, ?)", (acceptance.command_id, job))
+    return Accepted(job=read_job(db, job, now))
+
+
+def _answered(db: sqlite3.Connection, command_id: str, now: int) -> Accepted | Refusal | None:
+    row = db.execute("SELECT job, draft FROM commands WHERE id = ?", (command_id,)).fetchone()
+    if row is None or (row["job"] is None and row["draft"] is None):
+        return None
+    if row["job"] is not None:
+        return Accepted(job=read_job(db, row["job"], now), again=True)
+    refusal = db.execute("SELECT refusal FROM drafts WHERE id = ?", (row["draft"],)).fetchone()
+    return replace(_refusals().validate_json(refusal[0]), again=True)
+
+
+@cache
+def _refusals() -> TypeAdapter[Refusal]:
+    return TypeAdapter(Refusal)
+
+
+@cache
+def _acceptances() -> TypeAdapter[Acceptance]:
+    return TypeAdapter(Acceptance)
+
+
+def _affordable(
+    db: sqlite3.Connection, acceptance: Acceptance, now: int, *, but: str | None = None
+) -> tuple[tuple[Priced, ...], list[quota.Violation]]:
+    """Drop the offers that do not fit a limit, `but` that budget; where none is left, say what keeps out the nearest."""
+    evaluation = quota.look(db, acceptance.subjects, acceptance.rules, now)
+    fitting: list[Priced] = []
+    nearest: list[quota.Violation] = []
+    for priced in acceptance.route:
+        ask = quota.Ask(seconds=acceptance.seconds, usd_micros=priced.usd_micros)
+        found = [violation for violation in evaluation.violations(ask) if not violation.is_the(but)]
+        if not found:
+            fitting.append(priced)
+        elif not nearest or quota.tightest(found).order < quota.tightest(nearest).order:
+            nearest = found
+    return tuple(fitting), [] if fitting else nearest
+
+
+def _open_cap(db: sqlite3.Connection, acceptance: Acceptance) -> list[quota.Violation]:
+    user, most = acceptance.subjects.user, acceptance.rules.user_max_open
+    count = db.execute(_OPEN_JOBS, (user,)).fetchone()[0]
+    if count < most:
+        return []
+    limit = Limit(Amount(Unit.VIDEOS, most), Window("at once"))
+    return [
+        quota.Violation(
+            reason="open", limit=limit, subject=user, set_by=quota.SETTINGS, used=count, asked=1, frees_at_ms=None
+        )
+    ]
+
+
+def _refuse(db: sqlite3.Connection, acceptance: Acceptance, found: list[quota.Violation], now: int) -> Refusal:
+    """Keep the request as a draft, with its files and the answer; only where one budget alone is in the way can it be put to an admin."""
+    approvals = db.execute(
+        "SELECT approvals FROM scopes WHERE scope = ? AND allowed = 1", (acceptance.subjects.scope,)
+    ).fetchone()
+    one_budget = len(found) == 1 and found[0].reason == "budget"
+    refusal = replace(
+        _refusal(found, "D" + next_id(db, "drafts", now)), can_ask=one_budget and bool(approvals and approvals[0])
+    )
+    db.execute(
+        "INSERT INTO drafts (id, user, acceptance, refusal, created_at) VALUES (?, ?, ?, ?, ?)",
+        (refusal.draft, acceptance.subjects.user, dump(plain(acceptance)), dump(plain(refusal)), now),
+    )
+    db.execute("INSERT OR REPLACE INTO commands (id, draft) VALUES (?, ?)", (acceptance.command_id, refusal.draft))
+    remember_blobs(db, [each.blob for each in acceptance.inputs], now)
+    return refusal
+
+
+def _refusal(found: list[quota.Violation], draft: str) -> Refusal:
+    """Name the limit to wait for."""
+    violation = quota.tightest(found)
+    return Refusal(
+        reason=violation.reason,
+        limit=str(violation.limit),
+        subject=violation.subject,
+        set_by=violation.set_by,
+        used=violation.used,
+        asked=violation.asked,
+        frees_at_ms=violation.frees_at_ms,
+        draft=draft,
+    )
+
+
+def hold(db: sqlite3.Connection, draft: str, now: int) -> Job | Refusal:
+    """Make a held job from a draft that only one budget refused, the same job however often it is asked; a limit still says no."""
+    row = db.execute(
+        "SELECT acceptance, refusal, job FROM drafts WHERE id = ? AND created_at > ?", (draft, now - DRAFT_MS)
+    ).fetchone()
+    if row is None:
+        raise Unknown(draft)
+    if row["job"] is not None:
+        return read_job(db, row["job"], now)
+    refusal = _refusals().validate_json(row["refusal"])
+    if not refusal.can_ask:
+        raise Unknown(draft)
+    budget = f"{refusal.subject} {refusal.limit} {refusal.set_by}"
+    acceptance = _acceptances().validate_json(row["acceptance"])
+    route, found = _affordable(db, acceptance, now, but=budget)
+    if found:
+        return _refusal(found, draft)
+    job = _insert_job(db, replace(acceptance, route=route), State.HELD, now, budget)
+    db.execute("UPDATE drafts SET job = ? WHERE id = ?", (job, draft))
+    db.execute("UPDATE commands SET job = ? WHERE draft = ?", (job, draft))
+    return read_job(db, job, now)
+
+
+def _insert_job(
+    db: sqlite3.Connection, acceptance: Acceptance, state: State, now: int, budget: str | None = None
+) -> str:
+    job, subjects, route = next_id(db, "jobs", now), acceptance.subjects, acceptance.route
+    reserved = max((priced.usd_micros or 0 for priced in route), default=0)
+    day = local_day(now, ZoneInfo(acceptance.rules.zone)).isoformat()
+    held = state is State.HELD
+    db.execute(
+        """INSERT INTO jobs (id, state, due_at, clock_at, user, scope, channel, roles, platform, place, request, seconds, route,
+        offer, day, reserved_usd_micros, budget, created_at, state_since, preparing_since, lease_until, holder)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+        (
+            job, state, None if held else now, now + (HELD_MS if held else BUSY_MS), subjects.user, subjects.scope, subjects.channel,
+            dump(subjects.roles), acceptance.place.platform, dump(asdict(acceptance.place)), dump(acceptance.request),
+            acceptance.seconds, dump_route(route), route[0].offer, day, reserved, budget, now, now, None if held else now,
+            now + acceptance.lease_ms, acceptance.holder,
+        ),
+    )  # fmt: skip
+    write_inputs(db, job, "original", acceptance.inputs)
+    remember_blobs(db, [each.blob for each in acceptance.inputs], now)
+    _reserve(db, job, acceptance, reserved, day, now, both=not held)
+    write_event(db, job, now, "asked" if held else "accepted", "", state)
+    return job
+
+
+def _reserve(
+    db: sqlite3.Connection, job: str, acceptance: Acceptance, reserved: int, day: str, now: int, *, both: bool
+) -> None:
+    subjects = acceptance.subjects
+    entry = books.Entry(
+        book="allowance", job=job, entry="reserve", accepted_at=now, day=day, user=subjects.user, scope=subjects.scope,
+        channel=subjects.channel, offer=acceptance.route[0].offer, videos=1, seconds=acceptance.seconds, usd_micros=reserved,
+    )  # fmt: skip
+    books.write(db, entry, now)
+    if both:
+        books.write(db, replace(entry, book="spend"), now)
+
+
+def next_id(db: sqlite3.Connection, table: str, now: int) -> str:
+    """Return a new id of eight characters, greater than every earlier one: 1/256 s since 2000, or one more than the last."""
+    last = db.execute(f"SELECT max(id) FROM {table}").fetchone()[0]  # noqa: S608 - our own table names
+    number = (now - _EPOCH_MS) * 256 // 1000
+    if last is not None:
+        number = max(number, _number(last[-8:]) + 1)
+    return "".join(_ALPHABET[number >> shift & 31] for shift in range(35, -1, -5))
+
+
+def _number(text: str) -> int:
+    number = 0
+    for letter in text:
+        number = number * 32 + _ALPHABET.index(letter)
+    return number

@@ -1,0 +1,270 @@
+"""Whether every limit and budget holds for one more video, and if not, which one to wait for."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from storage.contract import HouseRules, Subjects
+from storage.limits import Amount, Limit, Unit, Window, parse_limits
+from storage.sqlite.books import INSTALLATION, used, within
+from storage.windows import HOUR_MS, first_day, local_day, next_start_ms
+
+OPERATOR = "operator"
+SETTINGS = "settings"
+_NEVER = 1 << 62
+_MONTH = Window("month")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What one more video takes."""
+
+    seconds: int
+    usd_micros: int | None
+
+    def number(self, unit: Unit) -> int | None:
+        return {Unit.VIDEOS: 1, Unit.SECONDS: self.seconds, Unit.USD: self.usd_micros}[unit]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """A limit that does not hold; `frees_at_ms` is None where waiting does not help."""
+
+    reason: str
+    limit: Limit
+    subject: str
+    set_by: str
+    used: int
+    asked: int
+    frees_at_ms: int | None
+
+    @property
+    def order(self) -> int:
+        return _NEVER if self.frees_at_ms is None else self.frees_at_ms
+
+    @property
+    def name(self) -> str:
+        """How a held job remembers the budget that it was asked for."""
+        return f"{self.subject} {self.limit} {self.set_by}"
+
+    def is_the(self, budget: str | None) -> bool:
+        """Whether this is the budget of that name, whatever its amount was then."""
+        return budget is not None and _without_amount(budget) == _without_amount(self.name)
+
+
+def _without_amount(budget: str) -> tuple[str, str, str]:
+    subject, limit, set_by = budget.split(" ")
+    return subject, limit.partition("/")[2], set_by
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Set:
+    """Limits of one subject that all hold together, and what they count."""
+
+    subject: str
+    set_by: str
+    limits: tuple[Limit, ...]
+    counted: str
+    granted_to: str = ""
+    book: str = "allowance"
+    scope: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """One look at the books: the instant, the zone and the rows that concern these subjects."""
+
+    db: sqlite3.Connection
+    now: int
+    zone: ZoneInfo
+    subjects: Subjects
+    rules: HouseRules
+    rows: dict[tuple[str, str], tuple[Limit, ...]] = field(default_factory=dict)
+
+    @property
+    def today(self) -> date:
+        return local_day(self.now, self.zone)
+
+    def violations(self, ask: Ask) -> list[Violation]:
+        """Return, for each group of limits that must hold and does not, the limit to wait for."""
+        found = []
+        for alternatives in self._groups():
+            violated = [self._violated(limits, ask) for limits in alternatives]
+            if violated and all(violated):
+                found.append(min((max(each, key=lambda v: v.order) for each in violated), key=lambda v: v.order))
+        return found
+
+    def budgets(self, usd_micros: int) -> list[Violation]:
+        """Return the budgets that would not hold for that much more spend."""
+        ask = Ask(seconds=0, usd_micros=usd_micros)
+        sets = [each for set_by in (OPERATOR, self.subjects.scope) for each in self._budgets(set_by)]
+        return [violation for each in sets for violation in self._violated(each, ask)]
+
+    def _groups(self) -> Iterator[list[_Set]]:
+        """Yield sets of alternatives: of each yielded list it is enough that one set holds."""
+        scope = self.subjects.scope
+        yield self._personal(OPERATOR, None) or [self._default()]
+        yield self._personal(scope, scope)
+        for set_by in (OPERATOR, scope):
+            if self.subjects.channel is not None:
+                yield self._ceiling(self.subjects.channel, set_by)
+            yield self._ceiling(scope, set_by)
+            for budget in self._budgets(set_by):
+                yield [budget]
+
+    def _personal(self, set_by: str, scope: str | None) -> list[_Set]:
+        user = self.subjects.user
+        counted = user if scope is None else within(user, scope)
+        owners = (
+            [user]
+            if (user, set_by) in self.rows
+            else [role for role in self.subjects.roles if (role, set_by) in self.rows]
+        )
+        return [
+            _Set(
+                subject=owner,
+                set_by=set_by,
+                limits=self.rows[owner, set_by],
+                counted=counted,
+                granted_to=user,
+                scope=scope,
+            )
+            for owner in owners
+        ]
+
+    def _default(self) -> _Set:
+        user = self.subjects.user
+        return _Set(subject=user, set_by=SETTINGS, limits=parse_limits(self.rules.user_limits), counted=user)
+
+    def _ceiling(self, subject: str, set_by: str) -> list[_Set]:
+        limits = self.rows.get((subject, set_by), ())
+        if subject == self.subjects.scope:
+            limits = tuple(limit for limit in limits if limit.amount.unit is not Unit.USD)
+        return [_Set(subject=subject, set_by=set_by, limits=limits, counted=subject)] if limits else []
+
+    def _budgets(self, set_by: str) -> Iterator[_Set]:
+        scope = self.subjects.scope
+        rows = self.rows.get((scope, set_by))
+        own = dollars(rows or ())
+        if own:
+            yield _Set(subject=scope, set_by=set_by, limits=own, counted=scope, book="spend")
+        if set_by != OPERATOR:
+            return
+        for subject, budget in (
+            (scope, self.rules.scope_budget_usd_micros),
+            (INSTALLATION, self.rules.budget_usd_micros),
+        ):
+            if budget is not None and (subject != scope or takes_house_budget(rows)):
+                limit = Limit(Amount(Unit.USD, budget), _MONTH)
+                yield _Set(subject=subject, set_by=SETTINGS, limits=(limit,), counted=subject, book="spend")
+
+    def _violated(self, limits: _Set, ask: Ask) -> list[Violation]:
+        return [violation for limit in limits.limits if (violation := self._violation(limits, limit, ask)) is not None]
+
+    def _violation(self, limits: _Set, limit: Limit, ask: Ask) -> Violation | None:
+        asked = ask.number(limit.amount.unit)
+        counted = self._used(limits, limit)
+        allowed = limit.amount.number + self._granted(limits, limit)
+        if asked is not None and counted + asked <= allowed:
+            return None
+        budget = "budget" if limits.book == "spend" else "limit"
+        return Violation(
+            reason="unpriced" if asked is None else budget,
+            limit=limit,
+            subject=limits.subject,
+            set_by=limits.set_by,
+            used=counted,
+            asked=asked or 0,
+            frees_at_ms=None
+            if asked is None or asked > limit.amount.number
+            else self._frees_at_ms(limits, limit, counted + asked),
+        )
+
+    def _used(self, limits: _Set, limit: Limit) -> int:
+        if limit.window.rolling_h is None:
+            since = first_day(limit.window, self.today).isoformat()
+            return used(self.db, limits.book, limits.counted, limit.amount.unit, since)
+        return sum(number for _, number in self._recent(limits, limit))
+
+    def _recent(self, limits: _Set, limit: Limit) -> list[tuple[int, int]]:
+        """Return (when accepted, how much) of each job in a rolling window, oldest first."""
+        kind = limits.counted.partition(":")[0]
+        column = kind if kind in {"user", "channel", "scope"} else "'all'"
+        subject = self.subjects.user if limits.scope else limits.counted
+        return self.db.execute(
+            f"""SELECT accepted_at, sum({limit.amount.unit}) FROM books
+            WHERE book = ? AND {column} = ? AND (? IS NULL OR scope = ?) AND accepted_at > ?
+            GROUP BY job ORDER BY accepted_at""",  # noqa: S608 - a column's and a Unit's own names
+            (limits.book, subject, limits.scope, limits.scope, self.now - (limit.window.rolling_h or 0) * HOUR_MS),
+        ).fetchall()
+
+    def _granted(self, limits: _Set, limit: Limit) -> int:
+        """Return what was granted in the limit's current window."""
+        grants = self._grants(limits, limit)
+        if not grants:
+            return 0
+        since = self._window_start_ms(limit.window)
+        return sum(number for number, at in grants if at > since)
+
+    def _grants(self, limits: _Set, limit: Limit) -> list[tuple[int, int]]:
+        """Return (how much, when) of each grant to the subject, or to the person it applies to."""
+        return self.db.execute(
+            "SELECT number, at FROM grants WHERE subject IN (?, ?) AND set_by = ? AND unit = ?",
+            (
+                limits.subject,
+                limits.granted_to,
+                OPERATOR if limits.set_by == SETTINGS else limits.set_by,
+                limit.amount.unit,
+            ),
+        ).fetchall()
+
+    def _window_start_ms(self, window: Window) -> int:
+        if window.rolling_h is not None:
+            return self.now - window.rolling_h * HOUR_MS
+        day = first_day(window, self.today)
+        return next_start_ms(Window("day"), _noon_before_ms(day, self.zone), self.zone) - 1
+
+    def _frees_at_ms(self, limits: _Set, limit: Limit, wanted: int) -> int:
+        """Return when that much fits; in a rolling window what was used leaves it, and what was granted does too."""
+        if limit.window.rolling_h is None:
+            return next_start_ms(limit.window, self.now, self.zone)
+        length, grants = limit.window.rolling_h * HOUR_MS, self._grants(limits, limit)
+        for accepted_at, number in self._recent(limits, limit):
+            wanted -= number
+            if wanted <= limit.amount.number + sum(granted for granted, at in grants if at > accepted_at):
+                return accepted_at + length
+        raise AssertionError("a rolling window that is over its limit frees when it empties")
+
+
+def dollars(limits: tuple[Limit, ...]) -> tuple[Limit, ...]:
+    """Return the limits of a set that count dollars."""
+    return tuple(limit for limit in limits if limit.amount.unit is Unit.USD)
+
+
+def takes_house_budget(rows: tuple[Limit, ...] | None) -> bool:
+    """Whether the settings' budget holds for a scope with these rows: not where they have dollars of their own, or `none`."""
+    return rows is None or (rows != () and not dollars(rows))
+
+
+def _noon_before_ms(day: date, zone: ZoneInfo) -> int:
+    return int(datetime.combine(day - timedelta(days=1), time(12), zone).timestamp() * 1000)
+
+
+def look(db: sqlite3.Connection, subjects: Subjects, rules: HouseRules, now: int) -> Evaluation:
+    """Read the limits that concern these subjects."""
+    names = [subjects.user, subjects.scope, *subjects.roles, *([subjects.channel] if subjects.channel else [])]
+    rows = db.execute(
+        f"SELECT subject, set_by, limits FROM limits WHERE subject IN ({', '.join('?' * len(names))})",  # noqa: S608 - placeholders
+        names,
+    )
+    found = {(subject, set_by): parse_limits(limits) for subject, set_by, limits in rows}
+    return Evaluation(db, now, ZoneInfo(rules.zone), subjects, rules, found)
+
+
+def tightest(violations: Iterable[Violation]) -> Violation:
+    """Return the one to wait for: the last to free."""
+    return max(violations, key=lambda violation: violation.order)

@@ -1,0 +1,71 @@
+"""What people and operators look at; nothing here decides or writes."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from storage.contract import Alert, Job, Trail, Usage
+from storage.sqlite.rows import read_job, with_inputs
+from storage.states import State
+
+_KEYS = {"user": "user", "channel": "coalesce(channel, '')", "scope": "scope", "day": "day"}
+_KEYS["offer"] = "(SELECT offer FROM jobs WHERE id = books.job)"
+
+
+def jobs(db: sqlite3.Connection, now: int, *, state: str | None, user: str | None, most: int) -> list[Job]:
+    """Return the newest jobs first."""
+    rows = db.execute(
+        """SELECT * FROM jobs WHERE (? IS NULL OR state = ?) AND (? IS NULL OR user = ?) ORDER BY id DESC LIMIT ?""",
+        (state, state, user, user, most),
+    ).fetchall()
+    return [with_inputs(db, row, now) for row in rows]
+
+
+def trail(db: sqlite3.Connection, job: str, now: int) -> list[Trail]:
+    """Return a job's history, oldest first."""
+    read_job(db, job, now)
+    rows = db.execute("SELECT * FROM events WHERE job = ? ORDER BY id", (job,))
+    return [
+        Trail(at_ms=r["at"], event=r["event"], source=r["source"], target=r["target"], detail=r["detail"]) for r in rows
+    ]
+
+
+def usage(db: sqlite3.Connection, now: int, *, book: str, by: str, since_ms: int) -> list[Usage]:
+    """Sum a book by key: what is settled, and what is still reserved; under the offer that makes a job, whichever was first."""
+    rows = db.execute(
+        f"""SELECT key, sum(videos) AS videos, sum(seconds) AS seconds, sum(usd_micros) AS usd_micros,
+            sum(usd_micros * (1 - settled)) AS reserved, sum(usd_micros * (assumed AND NOT corrected)) AS assumed
+        FROM (SELECT {_KEYS[by]} AS key, sum(videos) AS videos, sum(seconds) AS seconds, sum(usd_micros) AS usd_micros,
+                max(entry IN ('charge', 'release', 'bill')) AS settled, max(assumed) AS assumed,
+                max(entry = 'correct') AS corrected
+            FROM books WHERE book = ? AND accepted_at > ? GROUP BY job, key)
+        GROUP BY key ORDER BY key""",  # noqa: S608 - a column's own name
+        (book, now - since_ms),
+    )
+    return [
+        Usage(
+            key=r["key"],
+            videos=r["videos"],
+            seconds=r["seconds"],
+            usd_micros=r["usd_micros"] - r["reserved"],
+            reserved_usd_micros=r["reserved"],
+            assumed_usd_micros=r["assumed"],
+        )
+        for r in rows
+    ]
+
+
+def ahead(db: sqlite3.Connection, job: str) -> int:
+    """Return how many queued jobs of the same offer were accepted before this one."""
+    row = db.execute(
+        "SELECT count(*) FROM jobs WHERE state = ? AND id < ? AND offer = (SELECT offer FROM jobs WHERE id = ?)",
+        (State.QUEUED, job, job),
+    ).fetchone()
+    return int(row[0])
+
+
+def alerts(db: sqlite3.Connection) -> list[Alert]:
+    """Return what operators must hear, oldest first."""
+    rows = db.execute("SELECT * FROM alerts ORDER BY at")
+    return [Alert(cause=r["cause"], at_ms=r["at"], job=r["job"], facts=json.loads(r["facts"])) for r in rows]

@@ -1,0 +1,231 @@
+"""Every move a job can make, as data: what is not in TABLE is refused as stale.
+
+The book rows and the outcome row of a move follow from this table, never from whoever records it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a job stands."""
+
+    HELD = "held"
+    PREPARING = "preparing"
+    QUEUED = "queued"
+    SUBMITTING = "submitting"
+    UNSURE = "unsure"
+    GENERATING = "generating"
+    LATE = "late"
+    FETCHING = "fetching"
+    DELIVERING = "delivering"
+    KEPT = "kept"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINAL = frozenset({State.DELIVERED, State.FAILED, State.CANCELLED})
+OPEN = frozenset(
+    {State.PREPARING, State.QUEUED, State.SUBMITTING, State.GENERATING, State.FETCHING, State.DELIVERING},
+)
+"""The states that count against a person's cap of open jobs, unless the job was discarded."""
+OCCUPYING = frozenset({State.SUBMITTING, State.UNSURE, State.GENERATING})
+"""The states that take one of an offer's places in flight."""
+
+
+class Kind(StrEnum):
+    """Why a job failed; bot/replies.py has a sentence for each."""
+
+    MODERATED = "moderated"
+    BAD_INPUT = "bad_input"
+    MEDIA_UNREACHABLE = "media_unreachable"
+    CREDENTIALS = "credentials"
+    NO_CREDIT = "no_credit"
+    PROVIDER_ERROR = "provider_error"
+    NO_OUTPUT = "no_output"
+    TIMED_OUT = "timed_out"
+    LOST = "lost"
+    BUSY = "busy"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    UNCOLLECTED = "uncollected"
+    INTERNAL = "internal"
+
+
+class Event(StrEnum):
+    """What happened to a job."""
+
+    APPROVED = "approved"
+    DECLINED = "declined"
+    EXPIRED = "expired"
+    CANCEL = "cancel"
+    KEEP = "keep"
+    DISCARDED = "discarded"
+    PREPARED = "prepared"
+    UNFIT = "unfit"
+    INTERNAL = "internal"
+    BUSY = "busy"
+    RESTORED = "restored"
+    SUBMIT = "submit"
+    REROUTED = "rerouted"
+    EXHAUSTED = "exhausted"
+    TICKET = "ticket"
+    VOID_WAIT = "void_wait"
+    VOID_REROUTED = "void_rerouted"
+    VOID_FAILED = "void_failed"
+    NO_ANSWER = "no_answer"
+    LOST = "lost"
+    UNPAID = "unpaid"
+    RUNNING = "running"
+    DEADLINE = "deadline"
+    FINISHED = "finished"
+    REFUSED = "refused"
+    STOPPED = "stopped"
+    TICKET_UNKNOWN = "ticket_unknown"
+    RETENTION_OVER = "retention_over"
+    FETCHED = "fetched"
+    NO_OUTPUT = "no_output"
+    POSTED = "posted"
+    UNPLACED = "unplaced"
+    COLLECTED = "collected"
+    UNCOLLECTED = "uncollected"
+
+
+WISHES = frozenset({Event.CANCEL, Event.KEEP, Event.DISCARDED})
+BY_HAND = WISHES | {
+    Event.APPROVED,
+    Event.DECLINED,
+    Event.EXPIRED,
+    Event.TICKET,
+    Event.LOST,
+    Event.UNPAID,
+    Event.COLLECTED,
+    Event.RESTORED,
+}
+"""The moves that a person makes without a lease; they raise the fence."""
+ANSWERS = frozenset({Event.TICKET, Event.VOID_WAIT, Event.VOID_REROUTED, Event.VOID_FAILED})
+"""What a paid call can answer: never thrown away, however late."""
+
+
+class Allowance(StrEnum):
+    """What a move does to the book of what people used."""
+
+    RELEASE = "release"
+    CHARGE = "charge"
+    CHARGE_OWN_DISCARD = "charge if its requester discarded it, else release"
+
+
+class Spend(StrEnum):
+    """What a move does to the book of what providers bill."""
+
+    RESERVE = "reserve"
+    RELEASE = "release"
+    BILL = "bill"
+    ASSUME = "bill assumed"
+
+
+class When(StrEnum):
+    """Which jobs a row is for; a row for the job as it is goes before the row for any."""
+
+    ANY = "any"
+    WISHED = "wished"
+    HIDDEN = "hidden"
+    OVERDUE = "overdue"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table; `kind` is None where the fact of the move names the failure."""
+
+    source: State
+    event: Event
+    target: State
+    allowance: Allowance | None = None
+    spend: Spend | None = None
+    kind: Kind | None = None
+    when: When = When.ANY
+    quiet: bool = False
+
+    @property
+    def wish(self) -> bool:
+        """Whether it only leaves a flag that the next record reads, and raises no fence."""
+        return self.source is self.target and self.event in WISHES
+
+
+def _rows() -> Iterator[Row]:
+    s, e, a, m, k, w = State, Event, Allowance, Spend, Kind, When
+    release_both = (a.RELEASE, m.RELEASE)
+
+    yield Row(s.HELD, e.APPROVED, s.PREPARING, None, m.RESERVE)
+    yield Row(s.HELD, e.DECLINED, s.FAILED, a.RELEASE, None, k.DECLINED)
+    yield Row(s.HELD, e.EXPIRED, s.FAILED, a.RELEASE, None, k.EXPIRED)
+    yield Row(s.HELD, e.CANCEL, s.CANCELLED, a.RELEASE)
+
+    yield Row(s.PREPARING, e.PREPARED, s.QUEUED)
+    yield Row(s.PREPARING, e.UNFIT, s.FAILED, *release_both, k.BAD_INPUT)
+    yield Row(s.QUEUED, e.SUBMIT, s.SUBMITTING)
+    yield Row(s.QUEUED, e.REROUTED, s.PREPARING)
+    yield Row(s.QUEUED, e.EXHAUSTED, s.FAILED, *release_both)
+    yield Row(s.PREPARING, e.INTERNAL, s.FAILED, *release_both, k.INTERNAL)
+    for waiting in (s.PREPARING, s.QUEUED):
+        yield Row(waiting, e.BUSY, s.FAILED, *release_both, k.BUSY)
+        yield Row(waiting, e.CANCEL, s.CANCELLED, *release_both)
+        yield Row(waiting, e.RESTORED, s.UNSURE)
+
+    yield Row(s.SUBMITTING, e.NO_ANSWER, s.UNSURE)
+    yield Row(s.SUBMITTING, e.TICKET, s.GENERATING)
+    yield Row(s.UNSURE, e.TICKET, s.GENERATING)
+    yield Row(s.UNSURE, e.TICKET, s.LATE, when=w.OVERDUE)
+    for asked in (s.SUBMITTING, s.UNSURE):
+        yield Row(asked, e.CANCEL, asked)
+        yield Row(asked, e.VOID_WAIT, s.QUEUED)
+        yield Row(asked, e.VOID_REROUTED, s.PREPARING)
+        yield Row(asked, e.VOID_FAILED, s.FAILED, *release_both)
+        for void in (e.VOID_WAIT, e.VOID_REROUTED, e.VOID_FAILED):
+            yield Row(asked, void, s.CANCELLED, *release_both, when=w.WISHED)
+
+    yield Row(s.UNSURE, e.RUNNING, s.UNSURE, quiet=True)
+    yield Row(s.UNSURE, e.DEADLINE, s.UNSURE)
+    yield Row(s.UNSURE, e.LOST, s.FAILED, a.RELEASE, m.ASSUME, k.LOST)
+    yield Row(s.UNSURE, e.LOST, s.CANCELLED, a.RELEASE, m.ASSUME, when=w.WISHED)
+    yield Row(s.UNSURE, e.UNPAID, s.FAILED, *release_both, k.PROVIDER_ERROR)
+    yield Row(s.UNSURE, e.UNPAID, s.CANCELLED, *release_both, when=w.WISHED)
+
+    yield Row(s.GENERATING, e.DEADLINE, s.LATE)
+    for making in (s.GENERATING, s.LATE):
+        yield Row(making, e.RUNNING, making, quiet=True)
+        yield Row(making, e.CANCEL, making)
+        yield Row(making, e.KEEP, making)
+        yield Row(making, e.DISCARDED, making)
+        yield Row(making, e.FINISHED, s.FETCHING, None, m.BILL)
+        yield Row(making, e.FINISHED, s.CANCELLED, a.CHARGE_OWN_DISCARD, m.BILL, when=w.HIDDEN)
+        yield Row(making, e.REFUSED, s.FAILED, a.RELEASE, m.BILL)
+        yield Row(making, e.REFUSED, s.CANCELLED, a.RELEASE, m.BILL, when=w.HIDDEN)
+        yield Row(making, e.STOPPED, s.CANCELLED, a.RELEASE, m.BILL)
+        yield Row(making, e.TICKET_UNKNOWN, s.UNSURE)
+        yield Row(making, e.RETENTION_OVER, s.FAILED, a.RELEASE, m.ASSUME, k.TIMED_OUT)
+        yield Row(making, e.RETENTION_OVER, s.CANCELLED, a.RELEASE, m.ASSUME, when=w.HIDDEN)
+
+    yield Row(s.FETCHING, e.RUNNING, s.FETCHING, quiet=True)
+    yield Row(s.FETCHING, e.FETCHED, s.DELIVERING)
+    yield Row(s.FETCHING, e.NO_OUTPUT, s.FAILED, a.RELEASE, None, k.NO_OUTPUT)
+    yield Row(s.DELIVERING, e.RUNNING, s.DELIVERING, quiet=True)
+    yield Row(s.DELIVERING, e.POSTED, s.DELIVERED, a.CHARGE)
+    yield Row(s.DELIVERING, e.UNPLACED, s.KEPT)
+    yield Row(s.KEPT, e.COLLECTED, s.DELIVERED, a.CHARGE)
+    yield Row(s.KEPT, e.DISCARDED, s.CANCELLED, a.CHARGE_OWN_DISCARD)
+    yield Row(s.KEPT, e.UNCOLLECTED, s.FAILED, a.RELEASE, None, k.UNCOLLECTED)
+
+
+TABLE: dict[tuple[State, Event, When], Row] = {(row.source, row.event, row.when): row for row in _rows()}
+
+
+def find(state: State, event: Event, *, hidden: bool, wished: bool, overdue: bool) -> Row | None:
+    """Return the row for this event on a job that stands like this, or None where no such move exists."""
+    as_it_is = ((hidden, When.HIDDEN), (wished, When.WISHED), (overdue, When.OVERDUE), (True, When.ANY))
+    rows = (TABLE.get((state, event, when)) for holds, when in as_it_is if holds)
+    return next((row for row in rows if row is not None), None)
