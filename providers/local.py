@@ -86,4 +86,24 @@ async def reconcile(connection: Connection, order: Order) -> Ticket | Absent:
     return Ticket(order.key) if found else Absent()
 
 
-PROVIDER = Provider(id="local", specs=(SPEC,), submit=submit, look=look, body=body, cancel=cancel, reconcile=reconcile)
+async def erase(connection: Connection, key: str) -> None:
+    """Remove the order's folder: its words, picture, sound and video."""
+    await asyncio.to_thread(workshop.remove, connection.workdir, key)
+
+
+async def sweep(connection: Connection, before_s: float) -> None:
+    """Remove folders that nobody touched for long."""
+    await asyncio.to_thread(workshop.sweep, connection.workdir, before_s=before_s)
+
+
+PROVIDER = Provider(
+    id="local",
+    specs=(SPEC,),
+    submit=submit,
+    look=look,
+    body=body,
+    cancel=cancel,
+    reconcile=reconcile,
+    erase=erase,
+    sweep=sweep,
+)

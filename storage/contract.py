@@ -389,6 +389,13 @@ class Upkeep(Protocol):
         """Remove the mark of a restored copy."""
 
 
+class Store(Records, Queries, Rules, Upkeep, Protocol):
+    """One engine behind all four."""
+
+    async def close(self) -> None:
+        """Finish what waits and give the engine back."""
+
+
 class Blobs(Protocol):
     """Bytes we keep under their content hash."""
 

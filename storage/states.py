@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import chain
 
 
 class State(StrEnum):
@@ -156,26 +157,29 @@ class Row:
         return self.source is self.target and self.event in WISHES
 
 
-def _rows() -> Iterator[Row]:
-    s, e, a, m, k, w = State, Event, Allowance, Spend, Kind, When
-    release_both = (a.RELEASE, m.RELEASE)
+_RELEASE_BOTH = (Allowance.RELEASE, Spend.RELEASE)
 
+
+def _waiting() -> Iterator[Row]:
+    s, e, a, m, k = State, Event, Allowance, Spend, Kind
     yield Row(s.HELD, e.APPROVED, s.PREPARING, None, m.RESERVE)
     yield Row(s.HELD, e.DECLINED, s.FAILED, a.RELEASE, None, k.DECLINED)
     yield Row(s.HELD, e.EXPIRED, s.FAILED, a.RELEASE, None, k.EXPIRED)
     yield Row(s.HELD, e.CANCEL, s.CANCELLED, a.RELEASE)
-
     yield Row(s.PREPARING, e.PREPARED, s.QUEUED)
-    yield Row(s.PREPARING, e.UNFIT, s.FAILED, *release_both, k.BAD_INPUT)
+    yield Row(s.PREPARING, e.UNFIT, s.FAILED, *_RELEASE_BOTH, k.BAD_INPUT)
+    yield Row(s.PREPARING, e.INTERNAL, s.FAILED, *_RELEASE_BOTH, k.INTERNAL)
     yield Row(s.QUEUED, e.SUBMIT, s.SUBMITTING)
     yield Row(s.QUEUED, e.REROUTED, s.PREPARING)
-    yield Row(s.QUEUED, e.EXHAUSTED, s.FAILED, *release_both)
-    yield Row(s.PREPARING, e.INTERNAL, s.FAILED, *release_both, k.INTERNAL)
+    yield Row(s.QUEUED, e.EXHAUSTED, s.FAILED, *_RELEASE_BOTH)
     for waiting in (s.PREPARING, s.QUEUED):
-        yield Row(waiting, e.BUSY, s.FAILED, *release_both, k.BUSY)
-        yield Row(waiting, e.CANCEL, s.CANCELLED, *release_both)
+        yield Row(waiting, e.BUSY, s.FAILED, *_RELEASE_BOTH, k.BUSY)
+        yield Row(waiting, e.CANCEL, s.CANCELLED, *_RELEASE_BOTH)
         yield Row(waiting, e.RESTORED, s.UNSURE)
 
+
+def _asked() -> Iterator[Row]:
+    s, e, a, m, k, w = State, Event, Allowance, Spend, Kind, When
     yield Row(s.SUBMITTING, e.NO_ANSWER, s.UNSURE)
     yield Row(s.SUBMITTING, e.TICKET, s.GENERATING)
     yield Row(s.UNSURE, e.TICKET, s.GENERATING)
@@ -184,23 +188,24 @@ def _rows() -> Iterator[Row]:
         yield Row(asked, e.CANCEL, asked)
         yield Row(asked, e.VOID_WAIT, s.QUEUED)
         yield Row(asked, e.VOID_REROUTED, s.PREPARING)
-        yield Row(asked, e.VOID_FAILED, s.FAILED, *release_both)
+        yield Row(asked, e.VOID_FAILED, s.FAILED, *_RELEASE_BOTH)
         for void in (e.VOID_WAIT, e.VOID_REROUTED, e.VOID_FAILED):
-            yield Row(asked, void, s.CANCELLED, *release_both, when=w.WISHED)
-
+            yield Row(asked, void, s.CANCELLED, *_RELEASE_BOTH, when=w.WISHED)
     yield Row(s.UNSURE, e.RUNNING, s.UNSURE, quiet=True)
     yield Row(s.UNSURE, e.DEADLINE, s.UNSURE)
     yield Row(s.UNSURE, e.LOST, s.FAILED, a.RELEASE, m.ASSUME, k.LOST)
     yield Row(s.UNSURE, e.LOST, s.CANCELLED, a.RELEASE, m.ASSUME, when=w.WISHED)
-    yield Row(s.UNSURE, e.UNPAID, s.FAILED, *release_both, k.PROVIDER_ERROR)
-    yield Row(s.UNSURE, e.UNPAID, s.CANCELLED, *release_both, when=w.WISHED)
+    yield Row(s.UNSURE, e.UNPAID, s.FAILED, *_RELEASE_BOTH, k.PROVIDER_ERROR)
+    yield Row(s.UNSURE, e.UNPAID, s.CANCELLED, *_RELEASE_BOTH, when=w.WISHED)
 
+
+def _being_made() -> Iterator[Row]:
+    s, e, a, m, k, w = State, Event, Allowance, Spend, Kind, When
     yield Row(s.GENERATING, e.DEADLINE, s.LATE)
     for making in (s.GENERATING, s.LATE):
         yield Row(making, e.RUNNING, making, quiet=True)
-        yield Row(making, e.CANCEL, making)
-        yield Row(making, e.KEEP, making)
-        yield Row(making, e.DISCARDED, making)
+        for wish in (e.CANCEL, e.KEEP, e.DISCARDED):
+            yield Row(making, wish, making)
         yield Row(making, e.FINISHED, s.FETCHING, None, m.BILL)
         yield Row(making, e.FINISHED, s.CANCELLED, a.CHARGE_OWN_DISCARD, m.BILL, when=w.HIDDEN)
         yield Row(making, e.REFUSED, s.FAILED, a.RELEASE, m.BILL)
@@ -210,6 +215,9 @@ def _rows() -> Iterator[Row]:
         yield Row(making, e.RETENTION_OVER, s.FAILED, a.RELEASE, m.ASSUME, k.TIMED_OUT)
         yield Row(making, e.RETENTION_OVER, s.CANCELLED, a.RELEASE, m.ASSUME, when=w.HIDDEN)
 
+
+def _made() -> Iterator[Row]:
+    s, e, a, k = State, Event, Allowance, Kind
     yield Row(s.FETCHING, e.RUNNING, s.FETCHING, quiet=True)
     yield Row(s.FETCHING, e.FETCHED, s.DELIVERING)
     yield Row(s.FETCHING, e.NO_OUTPUT, s.FAILED, a.RELEASE, None, k.NO_OUTPUT)
@@ -221,7 +229,9 @@ def _rows() -> Iterator[Row]:
     yield Row(s.KEPT, e.UNCOLLECTED, s.FAILED, a.RELEASE, None, k.UNCOLLECTED)
 
 
-TABLE: dict[tuple[State, Event, When], Row] = {(row.source, row.event, row.when): row for row in _rows()}
+TABLE: dict[tuple[State, Event, When], Row] = {
+    (row.source, row.event, row.when): row for row in chain(_waiting(), _asked(), _being_made(), _made())
+}
 
 
 def find(state: State, event: Event, *, hidden: bool, wished: bool, overdue: bool) -> Row | None:

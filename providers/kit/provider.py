@@ -99,6 +99,8 @@ class Provider:
     body       what submit would send, with media as `media:sha256:...`
     cancel     asks the provider to stop; the next look tells whether it did
     reconcile  finds the job of an order whose answer was lost: its ticket, Absent, or None where nobody can know
+    erase      removes what is kept on this machine of the order with this key
+    sweep      removes what is kept on this machine and was last touched before an instant, in seconds since 1970
     """
 
     id: str
@@ -108,6 +110,8 @@ class Provider:
     body: Callable[[Order], dict[str, Any]]
     cancel: Callable[[Connection, Ticket], Awaitable[None]] | None = None
     reconcile: Callable[[Connection, Order], Awaitable[Ticket | Absent | None]] | None = None
+    erase: Callable[[Connection, str], Awaitable[None]] | None = None
+    sweep: Callable[[Connection, float], Awaitable[None]] | None = None
     by_offer: Mapping[str, Spec] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -1,0 +1,287 @@
+"""The `stillmotion` command: its words and options. What they do is loaded only when it is asked for."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from providers.kit.spec import Option
+
+app = typer.Typer(
+    name="stillmotion",
+    help="A picture and a sentence become a video.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else.")]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="A job's id, as `jobs` lists it.")]
+
+_FIRST = ("resolution", "duration")
+
+
+def _declared_options() -> dict[str, Option]:
+    """Return every option of any offer, those that every offer has first."""
+    from providers.kit.registry import discover
+
+    found: dict[str, Option] = {}
+    for provider in discover().values():
+        for spec in provider.specs:
+            for option in spec.options:
+                found.setdefault(option.name, option)
+    return dict(sorted(found.items(), key=lambda each: each[0] not in _FIRST))
+
+
+def _flag(option: Option) -> inspect.Parameter:
+    default = "" if option.default is None else f" Default: {_written(option.default)}."
+    declared = typer.Option(
+        f"--{option.name.replace('_', '-')}", help=f"{option.help} Takes {option.range}.{default}", metavar="VALUE"
+    )
+    annotation = Annotated[str | None, declared]
+    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def _written(default: object) -> str:
+    return "on" if default is True else "off" if default is False else str(default)
+
+
+def _with_flags(command: Callable[..., None], options: Iterable[Option]) -> Callable[..., None]:
+    """Give a command a flag for each of these options."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    flags = [_flag(option) for option in options]
+    command.__signature__ = signature.replace(parameters=[*own, *flags])  # type: ignore[attr-defined] # typer reads it
+    command.__annotations__ = {p.name: p.annotation for p in (*own, *flags)}
+    return command
+
+
+def animate(
+    image: Annotated[Path, typer.Argument(help="The picture.")],
+    prompt: Annotated[str, typer.Argument(help="What should happen, in a sentence.")],
+    *,
+    audio: Annotated[Path | None, typer.Option(help="A sound to go with it.")] = None,
+    model: Annotated[str | None, typer.Option(help="A model, or model@provider; `offers` lists them.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", metavar="OPTION=VALUE", help="Any option of the offer.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The file to write. Default: the picture's name.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing, pay nothing: show what would be sent.")
+    ] = False,
+    json: Json = False,
+    **options: Any,
+) -> None:
+    """Make a video of a picture, from a terminal."""
+    from bot.commands import animate as work
+    from bot.commands.console import run
+
+    given = {name: value for name, value in options.items() if value is not None} | _settings_of(set_ or [])
+    asked = work.Asked(image=image, prompt=prompt, audio=audio, model=model, options=given, output=output, as_json=json)
+    verb = work.rehearse if dry_run else work.animate
+    run(lambda found: verb(found, asked), as_json=json)
+
+
+def _settings_of(pairs: list[str]) -> dict[str, str]:
+    split = [pair.partition("=") for pair in pairs]
+    wrong = next((name for name, equals, _ in split if not equals or not name.strip()), None)
+    if wrong is not None:
+        raise typer.BadParameter(f"{wrong!r} is not written OPTION=VALUE.", param_hint="--set")
+    return {name.strip().replace("-", "_"): value for name, _, value in split}
+
+
+@app.command()
+def collect(
+    job: JobId,
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    json: Json = False,
+) -> None:
+    """Go on with a job until its video is there, and write it to a file."""
+    from bot.commands import animate as work
+    from bot.commands.console import run
+
+    run(lambda found: work.collect(found, job, output, as_json=json), as_json=json)
+
+
+@app.command()
+def demo() -> None:
+    """Make a sample video here: no account, no key."""
+    from bot.commands import serve
+    from bot.commands.console import run
+
+    run(serve.demo)
+
+
+@app.command(name="run")
+def run_() -> None:
+    """Serve every job until told to stop."""
+    from bot.commands import serve
+    from bot.commands.console import run
+
+    run(serve.run, logs=True)
+
+
+@app.command()
+def offers(json: Json = False) -> None:
+    """List every offer: options, limits, prices, on or off and why."""
+    from bot.commands import offers as work
+    from bot.commands.console import run
+
+    run(lambda found: work.offers(found, as_json=json), as_json=json)
+
+
+@app.command()
+def jobs(
+    state: Annotated[str | None, typer.Option(help="Only jobs in this state.")] = None, json: Json = False
+) -> None:
+    """List the newest jobs."""
+    from bot.commands import jobs as work
+    from bot.commands.console import run
+
+    run(lambda found: work.jobs(found, state, as_json=json), as_json=json)
+
+
+@app.command()
+def job(job: JobId, json: Json = False) -> None:
+    """Show a job and its history."""
+    from bot.commands import jobs as work
+    from bot.commands.console import run
+
+    run(lambda found: work.job(found, job, as_json=json), as_json=json)
+
+
+@app.command()
+def cancel(
+    job: JobId,
+    discard: Annotated[
+        bool, typer.Option("--discard", help="Let it go even where it is paid for all the same.")
+    ] = False,
+) -> None:
+    """Cancel a job."""
+    from bot.commands import jobs as work
+    from bot.commands.console import run
+
+    run(lambda found: work.cancel(found, job, discard=discard))
+
+
+@app.command()
+def resolve(
+    job: JobId,
+    outcome: Annotated[str, typer.Option("--as", metavar="paid|unpaid", help="What was found out at the provider.")],
+    ticket: Annotated[str | None, typer.Option(help="The provider's own id of the job, with --as paid.")] = None,
+) -> None:
+    """Settle an unsure job."""
+    from bot.commands import jobs as work
+    from bot.commands.console import run
+
+    run(lambda found: work.resolve(found, job, outcome, ticket))
+
+
+@app.command()
+def approve(job: JobId) -> None:
+    """Let a held request go on."""
+    from bot.commands import jobs as work
+    from bot.commands.console import run
+
+    run(lambda found: work.decide(found, job, approved=True))
+
+
+@app.command()
+def decline(job: JobId) -> None:
+    """Refuse a held request."""
+    from bot.commands import jobs as work
+    from bot.commands.console import run
+
+    run(lambda found: work.decide(found, job, approved=False))
+
+
+@app.command()
+def usage(
+    since: Annotated[str, typer.Option(help="A length of time, like 30d or 24h.")] = "30d",
+    by: Annotated[str, typer.Option(help="user, channel, scope, offer or day.")] = "user",
+    book: Annotated[
+        str, typer.Option(help="allowance (what people used) or spend (what providers bill).")
+    ] = "allowance",
+    json: Json = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+) -> None:
+    """Sum a book."""
+    from bot.commands import rules
+    from bot.commands.console import run
+
+    form = "json" if json else "csv" if csv else "table"
+    run(lambda found: rules.usage(found, since, by, book, form=form), as_json=json)
+
+
+@app.command()
+def limits(
+    verb: Annotated[str, typer.Argument(metavar="show|set|clear|grant")] = "show",
+    subject: Annotated[str | None, typer.Argument(help="user:, role:, channel: or scope: and PLATFORM/ID.")] = None,
+    amount: Annotated[
+        str | None, typer.Argument(help="set: 5/day, 60s/day, $20/month, 3/24h, none; grant: 3, 30s, $5.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show, set or clear limits, or grant more once."""
+    from bot.commands import rules
+    from bot.commands.console import run
+
+    run(lambda found: rules.limits(found, verb, subject, amount, as_json=json), as_json=json)
+
+
+@app.command()
+def scopes(
+    verb: Annotated[str | None, typer.Argument(metavar="[allow|deny]")] = None,
+    scope: Annotated[str | None, typer.Argument(metavar="PLATFORM/ID")] = None,
+    approvals: Annotated[
+        str | None, typer.Option(metavar="on|off", help="May a request over budget be put to an admin?")
+    ] = None,
+) -> None:
+    """Show, allow or deny the servers and workspaces where the bot may work."""
+    from bot.commands import rules
+    from bot.commands.console import run
+
+    run(lambda found: rules.scopes(found, verb, scope, approvals))
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Check that everything here is fit for work."""
+    from bot.commands import doctor as work
+    from bot.commands.console import run
+
+    run(lambda found: work.doctor(found, as_json=json), as_json=json)
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="The file to write.")]) -> None:
+    """Copy the database while it is in use."""
+    from bot.commands import upkeep
+    from bot.commands.console import run
+
+    run(lambda found: upkeep.backup(found, file))
+
+
+@app.command()
+def forget(subject: Annotated[str, typer.Argument(metavar="user:PLATFORM/ID")]) -> None:
+    """End a person's jobs and erase their words and files."""
+    from bot.commands import upkeep
+    from bot.commands.console import run
+
+    run(lambda found: upkeep.forget(found, subject))
+
+
+def main() -> None:
+    """Run the command line."""
+    options = _declared_options() if sys.argv[1:2] == ["animate"] else {}
+    app.command()(_with_flags(animate, options.values()))
+    app.registered_commands.insert(0, app.registered_commands.pop())
+    app(prog_name="stillmotion")

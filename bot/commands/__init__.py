@@ -1,0 +1,1 @@
+"""What each word after `stillmotion` does; bot/cli.py says how it is written."""

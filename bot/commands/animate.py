@@ -1,0 +1,247 @@
+"""`stillmotion animate`: the whole pipeline from a terminal, and `collect`, which goes on with a job."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bot import replies, wording
+from bot.app import App, open_app
+from bot.commands import bar, views
+from bot.commands.console import Exit, Stop, say, show_json, stop_on_signals
+from bot.delivery import parcel
+from bot.intake import Rehearsal
+from bot.platforms.contract import Command, Spot
+from bot.platforms.errors import PlatformError
+from bot.platforms.terminal import NAME, SCOPE, TerminalPlatform
+from bot.refusals import CONFIGURATION, LIMITS, Refused
+from bot.settings import Settings, login
+from bot.tidying import tidy
+from storage.contract import Facts, Job, Move
+from storage.errors import Stale
+from storage.states import FINAL, Event, Kind, State
+
+_SOON_MS = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was typed."""
+
+    image: Path
+    prompt: str
+    audio: Path | None
+    model: str | None
+    options: Mapping[str, str]
+    output: Path | None
+    as_json: bool = False
+
+
+def user() -> str:
+    """Return who asks, as PLATFORM/ID."""
+    return f"{NAME}/{login()}"
+
+
+async def animate(settings: Settings, asked: Asked) -> Exit:
+    """Make one video, from the picture to the file."""
+    stop = stop_on_signals()
+    with bar.meter(quiet=asked.as_json) as meter:
+        command = _command(settings, asked)
+        terminal = TerminalPlatform(meter.write, meter.draw, commands=[command])
+        async with open_app(settings, {NAME: terminal}, keeps_lease=True) as app:
+            accepted: list[Job] = []
+
+            async def handle(command: Command) -> None:
+                accepted.append(await _accepted(app, command))
+
+            await terminal.run(handle)
+            job = await _driven(app, accepted[0], stop)
+            await tidy(app.ports)
+            return await _finish(app, job, Path(job.place.channel), as_json=asked.as_json)
+
+
+async def rehearse(settings: Settings, asked: Asked) -> Exit:
+    """Show what would be sent, and pay nothing."""
+    async with open_app(settings) as app:
+        try:
+            rehearsal = await app.intake.rehearse(_command(settings, asked))
+        except Refused as refused:
+            raise _stop(refused, settings) from refused
+        show_json(_rehearsed(rehearsal)) if asked.as_json else _tell(rehearsal)
+    return Exit.DONE
+
+
+async def collect(settings: Settings, job_id: str, output: Path, *, as_json: bool) -> Exit:
+    """Go on with a job until its video is there, and write it to a file."""
+    stop = stop_on_signals()
+    target = _usable(output.absolute(), settings)
+    with bar.meter(quiet=as_json) as meter:
+        terminal = TerminalPlatform(meter.write, meter.draw, redirected={job_id: target})
+        async with open_app(settings, {NAME: terminal}) as app:
+            job = await app.store.job(job_id)
+            if job.state not in FINAL | {State.KEPT}:
+                await app.store.nudge(job_id)
+                job = await _driven(app, job, stop)
+            if job.state in {State.KEPT, State.DELIVERED}:
+                job = await _handed_over(app, job, terminal)
+            return await _finish(app, job, target, as_json=as_json)
+
+
+async def _accepted(app: App, command: Command) -> Job:
+    try:
+        job = await app.intake.ask(NAME, command)
+    except Refused as refused:
+        raise _stop(refused, app.settings) from refused
+    price = wording.money(max((each.usd_micros or 0 for each in job.route), default=0))
+    await app.ports.platforms[NAME].say(command.spot, f"Job {job.id}: {job.offer}, {job.seconds} s, {price}.")
+    return job
+
+
+async def _driven(app: App, job: Job, stop: asyncio.Event) -> Job:
+    """Make the job's steps until it is over, or until only time or a person can tell more."""
+    worker = app.worker_of(job.id)
+
+    def until(now: Job) -> bool:
+        waits = now.due_in_ms is None or now.due_in_ms > _SOON_MS
+        return now.state in {State.KEPT, State.LATE, State.HELD} or (now.state is State.UNSURE and waits)
+
+    job = await worker.drive(job.id, until=until, stop=stop)
+    await worker.let_go(job)
+    return job
+
+
+async def _handed_over(app: App, job: Job, terminal: TerminalPlatform) -> Job:
+    """Write a kept or delivered job's video to the file asked for; a kept one is then delivered."""
+    carried = parcel(app.ports, job)
+    if not carried.video.is_file():
+        raise Stop(
+            Exit.FAILED,
+            "swept",
+            f"The video of job {job.id} was swept after {app.settings.keep_days} days; it is gone.",
+        )
+    try:
+        if await terminal.find(carried) is None:
+            await terminal.show_video(carried)
+    except PlatformError as error:
+        raise Stop(
+            Exit.UNFINISHED, "place_unusable", f"The video cannot be written: {error}. Choose another file with -o."
+        ) from error
+    if job.state is not State.KEPT:
+        return job
+    try:
+        return await app.store.record(
+            Move(job=job.id, expected=State.KEPT, event=Event.COLLECTED, facts=Facts(by=f"user:{user()}"))
+        )
+    except Stale:
+        return await app.store.job(job.id)
+
+
+async def _finish(app: App, job: Job, target: Path, *, as_json: bool) -> Exit:
+    delivered = job.state is State.DELIVERED
+    if as_json:
+        document = views.job_document(job, await app.store.trail(job.id))
+        show_json(document | {"file": str(target) if delivered else None})
+    elif delivered:
+        say(f"The video is in {target}")
+    else:
+        say(replies.ended(job))
+    return exit_of(job)
+
+
+def exit_of(job: Job) -> Exit:
+    """Return how a command that waited for this job ends."""
+    match job.state:
+        case State.DELIVERED:
+            return Exit.DONE
+        case State.CANCELLED:
+            return Exit.CANCELLED
+        case State.FAILED:
+            return Exit.REFUSED if job.failure == Kind.BAD_INPUT and not job.submits else Exit.FAILED
+    return Exit.UNFINISHED
+
+
+def _stop(refused: Refused, settings: Settings) -> Stop:
+    code = (
+        Exit.LIMIT if refused.code in LIMITS else Exit.CONFIGURATION if refused.code in CONFIGURATION else Exit.REFUSED
+    )
+    return Stop(code, refused.code, replies.refusal(refused, time.time_ns() // 1_000_000, ZoneInfo(settings.timezone)))
+
+
+def _command(settings: Settings, asked: Asked) -> Command:
+    target = _usable((asked.output or _free_name(asked.image)).absolute(), settings)
+    return Command(
+        id=uuid.uuid4().hex,
+        user=user(),
+        scope=SCOPE,
+        channel=None,
+        spot=Spot(server="local", channel=str(target)),
+        prompt=asked.prompt,
+        image=asked.image,
+        audio=asked.audio,
+        model=asked.model,
+        options=asked.options,
+        is_admin=True,
+        is_operator=True,
+    )
+
+
+def _free_name(image: Path) -> Path:
+    """Return a name beside nothing else: the picture's, in the working directory."""
+    names = (f"{image.stem}{number}.mp4" for number in ("", *(f"-{n}" for n in range(2, 10_000))))
+    return next(path for name in names if not (path := Path(name)).exists())
+
+
+def _usable(target: Path, settings: Settings) -> Path:
+    """Refuse a file that could not be written before anything is made for it."""
+    why = None
+    if target.is_dir():
+        why = "it is a folder"
+    elif not target.parent.is_dir():
+        why = f"there is no folder {target.parent}"
+    elif not os.access(target.parent, os.W_OK | os.X_OK):
+        why = f"the folder {target.parent} may not be written"
+    if why is not None:
+        raise _stop(Refused("place_unusable", path=str(target), why=why), settings)
+    return target
+
+
+def _rehearsed(rehearsal: Rehearsal) -> dict[str, Any]:
+    image, audio = rehearsal.image, rehearsal.audio
+    return {
+        "offer": rehearsal.candidate.offer.name,
+        "price_usd": views.dollars(rehearsal.candidate.usd_micros),
+        "image": {
+            "mime": image.mime,
+            "width": image.width,
+            "height": image.height,
+            "bytes": image.size_bytes,
+            "changes": replies.changes(image.changes),
+        },
+        "audio": None
+        if audio is None
+        else {
+            "mime": audio.mime,
+            "duration_s": audio.duration_s,
+            "bytes": audio.size_bytes,
+            "changes": replies.changes(audio.changes),
+        },
+        "body": rehearsal.body,
+    }
+
+
+def _tell(rehearsal: Rehearsal) -> None:
+    say(
+        f"{rehearsal.candidate.offer.name} would make it, {wording.money(rehearsal.candidate.usd_micros)}. Nothing was sent."
+    )
+    for name, made in (("picture", rehearsal.image), ("sound", rehearsal.audio)):
+        if made is not None:
+            done = ", ".join(replies.changes(made.changes)) or "as it is"
+            say(f"The {name}: {done}; {wording.size(made.size_bytes)} as {made.mime}.")
+    show_json(rehearsal.body)

@@ -1,0 +1,135 @@
+"""`jobs`, `job`, `cancel`, `resolve`, `approve` and `decline`: looking at jobs and steering them."""
+
+from __future__ import annotations
+
+import asyncio
+from zoneinfo import ZoneInfo
+
+from bot import replies, wording
+from bot.app import open_app, open_store
+from bot.commands import views
+from bot.commands.animate import user
+from bot.commands.console import Exit, Stop, say, show, show_json, show_rows
+from bot.settings import Settings
+from storage.contract import Facts, Job, Move, Store
+from storage.errors import OverBudget, Stale
+from storage.states import FINAL, Event, State
+
+_BEING_MADE = {State.GENERATING, State.LATE}
+_STOP_S = 10.0
+
+
+async def jobs(settings: Settings, state: str | None, *, as_json: bool) -> Exit:
+    """List the newest jobs."""
+    if state is not None and state not in set(State):
+        raise Stop(Exit.REFUSED, "state", f"There is no state {state!r}. The states are {', '.join(State)}.")
+    store = open_store(settings)
+    try:
+        found = await store.jobs(state=state)
+        if as_json:
+            show_json([views.job_document(job, await store.trail(job.id)) for job in found])
+        elif not found:
+            say('No jobs yet. Make one: stillmotion animate PICTURE "slow zoom in"')
+        else:
+            show_rows(views.JOB_HEAD, [views.job_row(job, ZoneInfo(settings.timezone)) for job in found])
+    finally:
+        await store.close()
+    return Exit.DONE
+
+
+async def job(settings: Settings, job_id: str, *, as_json: bool) -> Exit:
+    """Show one job and its history."""
+    store = open_store(settings)
+    try:
+        found, trail = await store.job(job_id), await store.trail(job_id)
+    finally:
+        await store.close()
+    if as_json:
+        show_json(views.job_document(found, trail))
+        return Exit.DONE
+    show(f"{found.id}  {found.state}  {found.offer}  {found.subjects.user.removeprefix('user:')}")
+    show(f"  {wording.cut(found.request.get('prompt', ''), 200)}")
+    for each in trail:
+        detail = f"  {wording.cut(each.detail, 100)}" if each.detail and not each.detail.startswith("{") else ""
+        show(f"  {views.clock(each.at_ms, ZoneInfo(settings.timezone))}  {each.event:<14} {each.target}{detail}")
+    show(f"  {replies.ended(found)}")
+    return Exit.DONE
+
+
+async def cancel(settings: Settings, job_id: str, *, discard: bool) -> Exit:
+    """Cancel a job: at once before its submit, as a wish after it; told plainly where a provider cannot stop."""
+    async with open_app(settings) as app:
+        found = await app.store.job(job_id)
+        if found.state in FINAL | {State.FETCHING, State.DELIVERING} or (found.state is State.KEPT and not discard):
+            raise Stop(Exit.REFUSED, "too_late", replies.cancel_too_late(found))
+        discarding = discard and found.state in _BEING_MADE | {State.KEPT}
+        moved = await _moved(app.store, found, Event.DISCARDED if discarding else Event.CANCEL)
+        if moved.state not in FINAL:
+            offer = app.ports.catalogue.get(moved.offer)
+            if offer is None or offer.provider.cancel is None:
+                say(replies.cannot_stop(moved) if not moved.hidden else "Discarded. It tells nothing more.")
+                return Exit.DONE
+            stop = asyncio.Event()
+            asyncio.get_running_loop().call_later(_STOP_S, stop.set)
+            moved = await app.worker_of(job_id).drive(
+                job_id, until=lambda now: now.state in {State.FETCHING, State.DELIVERING, State.KEPT}, stop=stop
+            )
+        say(
+            replies.ended(moved)
+            if moved.state in FINAL
+            else f"{wording.provider(moved.offer)} was asked to stop; job {job_id} is {moved.state}."
+        )
+    return Exit.DONE
+
+
+async def resolve(settings: Settings, job_id: str, outcome: str, ticket: str | None) -> Exit:
+    """Settle an unsure job by what an operator found out at the provider."""
+    if outcome not in {"paid", "unpaid"}:
+        raise Stop(Exit.REFUSED, "argument", f"--as takes paid or unpaid, not {outcome!r}.")
+    if outcome == "unpaid" and ticket is not None:
+        raise Stop(Exit.REFUSED, "argument", "--ticket goes with --as paid: what was not paid has no ticket.")
+    event = Event.UNPAID if outcome == "unpaid" else Event.LOST if ticket is None else Event.TICKET
+    store = open_store(settings)
+    try:
+        found = await store.job(job_id)
+        if found.state is not State.UNSURE:
+            raise Stop(Exit.REFUSED, "state", f"Job {job_id} is {found.state}, not unsure: there is nothing to settle.")
+        moved = await _moved(store, found, event, Facts(ticket=ticket, by=f"user:{user()}"))
+    finally:
+        await store.close()
+    say(f"Job {job_id} is now {moved.state}. {replies.ended(moved)}")
+    return Exit.DONE
+
+
+async def decide(settings: Settings, job_id: str, *, approved: bool) -> Exit:
+    """Approve or decline a held request."""
+    store = open_store(settings)
+    try:
+        found = await store.job(job_id)
+        if found.state is not State.HELD:
+            raise Stop(Exit.REFUSED, "state", f"Job {job_id} is {found.state}, not held: there is nothing to decide.")
+        facts = Facts(by=f"user:{user()}", rules=settings.rules)
+        moved = await _moved(store, found, Event.APPROVED if approved else Event.DECLINED, facts)
+    except OverBudget as over:
+        raise Stop(
+            Exit.LIMIT,
+            "budget",
+            f"It cannot be approved: another budget, {over.budget}, has no room for it. Raise that first.",
+        ) from over
+    finally:
+        await store.close()
+    say(f"Job {job_id} is approved and goes on." if approved else replies.ended(moved))
+    return Exit.DONE
+
+
+async def _moved(store: Store, found: Job, event: Event, facts: Facts | None = None) -> Job:
+    try:
+        return await store.record(
+            Move(job=found.id, expected=found.state, event=event, facts=facts or Facts(by=f"user:{user()}"))
+        )
+    except Stale as stale:
+        raise Stop(
+            Exit.REFUSED,
+            "state",
+            f"Job {found.id} has moved on meanwhile. Look again with `stillmotion job {found.id}`.",
+        ) from stale

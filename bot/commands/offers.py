@@ -1,0 +1,66 @@
+"""`offers`: every offer with its options, limits, prices and their age, on or off and why."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bot import wording
+from bot.catalogue import Catalogue, Offer
+from bot.commands import views
+from bot.commands.console import Exit, show, show_json
+from bot.settings import Settings
+from providers.kit.registry import discover
+
+
+def catalogue(settings: Settings) -> Catalogue:
+    """Return the offers without opening anything."""
+    return Catalogue(discover(), settings, Path(settings.media, "work"))
+
+
+async def offers(settings: Settings, *, as_json: bool) -> Exit:
+    """Print them."""
+    found = list(catalogue(settings).offers.values())
+    if as_json:
+        show_json([views.offer_document(offer) for offer in found])
+        return Exit.DONE
+    for offer in found:
+        show("\n".join(_lines(offer)))
+    return Exit.DONE
+
+
+def _lines(offer: Offer) -> list[str]:
+    spec = offer.spec
+    state = "on" if offer.off is None else f"off: {offer.off}"
+    image, audio = spec.image, spec.audio
+    sound = "none" if audio is None else f"{audio.min_s:g} to {audio.max_s:g} s, up to {wording.size(audio.max_bytes)}"
+    options = [f"    {o.name:<18}{o.range}{_default(o.default)}\n{'':22}{o.help}" for o in spec.options]
+    return [
+        f"{offer.name} ({state})",
+        f"  {spec.label}. {spec.note}".rstrip(". ") + ".",
+        f"  price     {_prices(offer)}",
+        f"  prompt    up to {spec.prompt_max_chars} characters{'' if spec.prompt_required else ', or none'}",
+        f"  picture   {image.min_side_px} to {image.max_side_px} pixels a side, up to {wording.size(image.max_bytes)}",
+        f"  sound     {sound}",
+        f"  can       {', '.join(views.abilities(offer))}",
+        f"  at once   {offer.bound}; late after {wording.span(offer.deadline_s)}; looked for up to {wording.span(spec.retention_s)}",
+        "  options",
+        *options,
+        "",
+    ]
+
+
+def _default(default: object) -> str:
+    if default is None:
+        return ""
+    return f"; default {'on' if default is True else 'off' if default is False else default}"
+
+
+def _prices(offer: Offer) -> str:
+    price = offer.spec.price
+    if not any(price.usd_micros_per_s.values()) and not offer.corrected:
+        return "free"
+    per_s = ", ".join(f"{size} {wording.money(usd)}/s" for size, usd in price.usd_micros_per_s.items())
+    age = (datetime.now(UTC).date() - price.read_on).days
+    corrected = "; corrected by STILLMOTION_PRICES" if offer.corrected else ""
+    return f"{per_s or 'unknown'} (read {age} days ago){corrected}"

@@ -1,0 +1,61 @@
+"""`backup` and `forget`: a copy while it runs, and a person's words and files erased."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from bot import wording
+from bot.app import App, open_app, open_store, secret_key
+from bot.commands.console import Exit, Stop, say
+from bot.commands.rules import SUBJECT
+from bot.settings import Settings
+from storage.contract import Facts, Job, Move, Store
+from storage.errors import Stale
+from storage.states import FINAL, Event, State
+
+_BEING_MADE = {State.GENERATING, State.LATE, State.KEPT}
+
+
+async def backup(settings: Settings, target: Path) -> Exit:
+    """Write a consistent copy of the database."""
+    store = open_store(settings)
+    try:
+        await store.backup(target.absolute())
+    finally:
+        await store.close()
+    say(
+        f"Copied to {target}. Put back, it asks what became of the jobs that it does not know about; nothing is submitted on a guess."
+    )
+    return Exit.DONE
+
+
+async def forget(settings: Settings, subject: str) -> Exit:
+    """End a person's jobs, then erase what is kept of their words, files and messages."""
+    if not SUBJECT.fullmatch(subject) or not subject.startswith("user:"):
+        raise Stop(Exit.REFUSED, "argument", "Name the person as user:PLATFORM/ID, like user:cli/alice.")
+    async with open_app(settings) as app:
+        for job in await app.store.jobs(user=subject, most=1_000_000):
+            if job.state not in FINAL:
+                await _end(app.store, job)
+            await _erase_order(app, job)
+        for blob in await app.store.own_blobs(subject):
+            await app.ports.blobs.remove(blob)
+        running = await app.store.forget(subject, secret=secret_key(settings))
+    later = f" {wording.jobs(running)} of theirs cannot be stopped; they are erased when they end." if running else ""
+    say(f"{subject} is forgotten; the books keep a keyed hash in place of the name.{later}")
+    return Exit.DONE
+
+
+async def _end(store: Store, job: Job) -> None:
+    """Discard what is being made or kept, cancel the rest; what is on its way already ends by itself."""
+    event = Event.DISCARDED if job.state in _BEING_MADE else Event.CANCEL
+    with contextlib.suppress(Stale):
+        await store.record(Move(job=job.id, expected=job.state, event=event, facts=Facts(by="operator")))
+
+
+async def _erase_order(app: App, job: Job) -> None:
+    """Remove what a provider still keeps on this machine of an ended job, as after a crash."""
+    offer = app.ports.catalogue.get(job.offer)
+    if offer is not None and offer.provider.erase is not None and job.state in FINAL:
+        await offer.provider.erase(offer.connection, job.order_key)

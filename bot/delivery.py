@@ -1,0 +1,48 @@
+"""The finished video where it was asked for, once: looked for before it is posted, kept where no place takes it."""
+
+from __future__ import annotations
+
+from bot import replies
+from bot.platforms.contract import Parcel, Spot
+from bot.platforms.errors import PlaceGone, PlatformDown, TooBig
+from bot.ports import Ports
+from storage.contract import Facts, Job, Move
+from storage.states import Event
+
+_RETRY_MS = 15_000
+
+
+def parcel(ports: Ports, job: Job) -> Parcel:
+    """Return a job's video on its way."""
+    assert job.result is not None
+    place = job.place
+    return Parcel(
+        job=job.id,
+        spot=Spot(server=place.server, channel=place.channel, thread=place.thread),
+        user=job.subjects.user.removeprefix("user:"),
+        video=ports.blobs.path(job.result),
+        text=replies.delivered(job),
+        alt=replies.alt(job),
+    )
+
+
+async def deliver(ports: Ports, job: Job) -> Move:
+    """Post the video unless it is there already; what a place will never take is kept."""
+    platform = ports.platforms.get(job.place.platform)
+    if platform is None:
+        return _move(job, Event.UNPLACED, Facts(detail="its platform is not served here"))
+    carried = parcel(ports, job)
+    try:
+        if await platform.find(carried) is None:
+            await platform.show_video(carried)
+    except (PlaceGone, TooBig) as error:
+        return _move(job, Event.UNPLACED, Facts(detail=str(error)))
+    except PlatformDown:
+        if job.clock_due:
+            return _move(job, Event.UNPLACED, Facts(detail="no answer for 24 h"))
+        return _move(job, Event.RUNNING, Facts(), due_in_ms=_RETRY_MS)
+    return _move(job, Event.POSTED, Facts())
+
+
+def _move(job: Job, event: Event, facts: Facts, due_in_ms: int = 0) -> Move:
+    return Move(job=job.id, expected=job.state, event=event, facts=facts, fence=job.fence, due_in_ms=due_in_ms)

@@ -1,0 +1,79 @@
+"""The finished video's bytes: fetched at once, checked to be a whole video, and kept."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from bot.catalogue import Offer
+from bot.media.contract import BadVideo
+from bot.ports import Ports
+from providers.kit.errors import ProviderError
+from providers.kit.provider import Finished, Ticket
+from storage.contract import Facts, Job, Move
+from storage.states import Event, Kind
+
+_DAY_MS = 86_400_000
+_RETRY_MS = 10_000
+_LOOK_S = 30.0
+_LINKS = 2
+
+
+async def fetch(ports: Ports, job: Job, offer: Offer) -> Move:
+    """Ask for a fresh link and fetch from it; only a link that truly gives no whole video, twice, ends the job."""
+    flaw = ""
+    for _ in range(_LINKS):
+        link = await _fresh_link(job, offer)
+        if link is None:
+            break
+        try:
+            return await _keep(ports, job, _local_path(offer, link))
+        except BadVideo as bad:
+            flaw = bad.detail
+    if flaw or job.clock_due:
+        return _move(job, Event.NO_OUTPUT, Facts(kind=Kind.NO_OUTPUT, detail=flaw))
+    return replace(_move(job, Event.RUNNING, Facts()), due_in_ms=_RETRY_MS)
+
+
+async def _fresh_link(job: Job, offer: Offer) -> str | None:
+    """Return where the video is now; links die, so none is kept."""
+    try:
+        async with asyncio.timeout(_LOOK_S):
+            outcome = await offer.provider.look(offer.connection, Ticket(job.ticket or ""))
+    except (ProviderError, TimeoutError, OSError):
+        return None
+    return outcome.link if isinstance(outcome, Finished) else None
+
+
+def _local_path(offer: Offer, link: str) -> Path:
+    """Return the file that a renderer on this machine names; no other offer's link may name a file.
+
+    Raises:
+        BadVideo: the link leads anywhere else.
+    """
+    parts = urlsplit(link)
+    path = Path(unquote(parts.path)).resolve()
+    inside = path.is_relative_to(offer.connection.workdir.resolve())
+    if not (offer.spec.renders_here and parts.scheme == "file" and inside):
+        raise BadVideo("the link is not one to fetch from")
+    return path
+
+
+async def _keep(ports: Ports, job: Job, video: Path) -> Move:
+    facts = await ports.workbench.inspect_video(video)
+    original = await ports.blobs.put(video)
+    blob, detail = original, ""
+    if not facts.index_first:
+        streamable = ports.spare / f"{job.id}.mp4"
+        await ports.workbench.make_streamable(video, streamable)
+        blob, detail = await ports.blobs.put(streamable), f"index moved to the front of {original}"
+        streamable.unlink()
+    size_bytes = ports.blobs.path(blob).stat().st_size
+    keep_ms = ports.settings.keep_days * _DAY_MS
+    return _move(job, Event.FETCHED, Facts(result=blob, result_bytes=size_bytes, keep_ms=keep_ms, detail=detail))
+
+
+def _move(job: Job, event: Event, facts: Facts) -> Move:
+    return Move(job=job.id, expected=job.state, event=event, facts=facts, fence=job.fence)

@@ -1,0 +1,23 @@
+"""What a platform's call can raise.
+
+PlatformError
+├── PlaceGone      nobody: the next rung of the delivery ladder
+├── TooBig         nobody: the next rung of the delivery ladder
+└── PlatformDown   nobody: it is tried again
+"""
+
+
+class PlatformError(Exception):
+    """The platform did not do what was asked."""
+
+
+class PlaceGone(PlatformError):
+    """The place is gone, or forbidden to us, for good; the message says why, for operators."""
+
+
+class TooBig(PlatformError):
+    """The file is over what this place takes."""
+
+
+class PlatformDown(PlatformError):
+    """The platform does not answer, or has no room just now."""

@@ -1,0 +1,246 @@
+"""One step of a job in each state: what to do outside the store, and the move that records what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Awaitable, Callable
+
+from bot.catalogue import Offer
+from bot.delivery import deliver
+from bot.fetching import fetch
+from bot.media.contract import Prepared, Unfit
+from bot.pace import next_look_ms, next_reconcile_ms
+from bot.ports import Ports
+from providers.kit.errors import NoJob, ProviderError, TicketUnknown
+from providers.kit.provider import Absent, Cancelled, Finished, Media, Order, Outcome, Refused, Running, Ticket
+from storage.contract import Facts, Input, Job, Move
+from storage.states import Event, Kind, State
+
+LOOK_S = 30.0
+BUSY_RETRY_S = 5.0
+Stage = Callable[[Ports, Job], Awaitable[Move]]
+
+
+def move(job: Job, event: Event, *, due_in_ms: int | None = 0, **facts: object) -> Move:
+    """Return a move of this job under its fence."""
+    return Move(job=job.id, expected=job.state, event=event, facts=Facts(**facts), fence=job.fence, due_in_ms=due_in_ms)  # type: ignore[arg-type] # Facts itself names what it takes
+
+
+async def hold(ports: Ports, job: Job) -> Move:
+    return move(job, Event.EXPIRED)
+
+
+async def prepare(ports: Ports, job: Job) -> Move:
+    """Decode and normalise the media for the job's offer, and keep what will be sent."""
+    if job.clock_due:
+        return move(job, Event.BUSY)
+    offer = _offer(ports, job)
+    try:
+        prepared = tuple([await _prepared(ports, job, offer, each) for each in job.inputs])
+    except Unfit as unfit:
+        return move(job, Event.UNFIT, detail=json.dumps({"role": unfit.role, "reason": unfit.reason, **unfit.facts}))
+    return move(job, Event.PREPARED, prepared=prepared)
+
+
+async def _prepared(ports: Ports, job: Job, offer: Offer, original: Input) -> Input:
+    path, bench = ports.blobs.path(original.blob), ports.workbench
+    if original.role == "image":
+        made = await bench.prepare_image(path, offer.spec.image)
+    else:
+        assert offer.spec.audio is not None
+        made = await bench.prepare_audio(path, offer.spec.audio, float(_options(offer, job)["duration"]))
+    return await _kept(ports, original.role, made)
+
+
+async def _kept(ports: Ports, role: str, made: Prepared) -> Input:
+    blob = await ports.blobs.put(made.path)
+    await asyncio.to_thread(made.path.unlink)
+    changes = tuple({"code": change.code, **change.facts} for change in made.changes)
+    return Input(role=role, blob=blob, mime=made.mime, size_bytes=made.size_bytes, changes=changes)
+
+
+async def wait(ports: Ports, job: Job) -> Move:
+    """Leave an offer that is off for one that is on, or end where none is left; a turn comes through admit, not here."""
+    if job.clock_due:
+        return move(job, Event.BUSY)
+    following = _following(ports, job)
+    if following is None:
+        return move(job, Event.EXHAUSTED, kind=Kind.BUSY)
+    return move(job, Event.REROUTED, offer=following)
+
+
+async def submit(ports: Ports, job: Job) -> Move:
+    """Make the paid call, once; only a proof that no job exists lets it be made again."""
+    offer = _offer(ports, job)
+    try:
+        async with asyncio.timeout(offer.spec.submit_s):
+            ticket = await offer.provider.submit(offer.connection, _order(ports, job, offer))
+    except NoJob as proof:
+        return _void(ports, job, proof)
+    except (ProviderError, TimeoutError, OSError):
+        return move(job, Event.NO_ANSWER)
+    return _ticket(job, offer, ticket)
+
+
+def _ticket(job: Job, offer: Offer, ticket: Ticket) -> Move:
+    first_look_ms = int(offer.spec.pace.first_look_s * 1000)
+    return move(job, Event.TICKET, due_in_ms=first_look_ms, ticket=ticket, deadline_ms=offer.deadline_s * 1000)
+
+
+def _void(ports: Ports, job: Job, proof: NoJob) -> Move:
+    """Say where a proof of no job leads: to another offer, back into the line, or to the end."""
+    following = _following(ports, job) if proof.may_move else None
+    if following is not None:
+        return move(job, Event.VOID_REROUTED, offer=following, detail=proof.detail)
+    if proof.kind == Kind.BUSY:
+        wait_ms = int((proof.retry_after_s or BUSY_RETRY_S) * 1000)
+        return move(job, Event.VOID_WAIT, due_in_ms=wait_ms, detail=proof.detail)
+    return move(job, Event.VOID_FAILED, kind=proof.kind, detail=proof.detail)
+
+
+async def give_up(ports: Ports, job: Job) -> Move:
+    """Take over a submit whose worker fell silent: the call may have been made, so it is never made again."""
+    return move(job, Event.NO_ANSWER)
+
+
+async def settle(ports: Ports, job: Job) -> Move:
+    """Ask the provider's own log what became of a call that was never answered; nothing is ever sent again on a guess."""
+    offer = _offer(ports, job)
+    found = await _reconciled(ports, job, offer)
+    if isinstance(found, Absent):
+        return move(job, Event.VOID_WAIT)
+    if found is not None:
+        return _ticket(job, offer, found)
+    if job.clock_due:
+        return move(job, Event.LOST if job.gave_place_back else Event.DEADLINE, due_in_ms=_asks_again_ms(job, offer))
+    return move(job, Event.RUNNING, due_in_ms=_asks_again_ms(job, offer))
+
+
+async def _reconciled(ports: Ports, job: Job, offer: Offer) -> Ticket | Absent | None:
+    if offer.provider.reconcile is None:
+        return None
+    try:
+        async with asyncio.timeout(LOOK_S):
+            return await offer.provider.reconcile(offer.connection, _order(ports, job, offer))
+    except (ProviderError, TimeoutError, OSError):
+        return None
+
+
+def _asks_again_ms(job: Job, offer: Offer) -> int | None:
+    return None if offer.provider.reconcile is None else next_reconcile_ms(job)
+
+
+async def look(ports: Ports, job: Job) -> Move:
+    """Look once; no error and no unknown word ends a job, only the provider's own end or its retention does."""
+    offer = _offer(ports, job)
+    if job.wished or job.hidden:
+        await _ask_to_stop(job, offer)
+    try:
+        async with asyncio.timeout(LOOK_S):
+            outcome: Outcome = await offer.provider.look(offer.connection, _its_ticket(job))
+    except TicketUnknown:
+        return move(job, Event.TICKET_UNKNOWN)
+    except (ProviderError, TimeoutError, OSError):
+        outcome = Running()
+    return _seen(job, offer, outcome)
+
+
+async def _ask_to_stop(job: Job, offer: Offer) -> None:
+    """Ask the provider to stop, where it can; the look that follows tells whether it did."""
+    if offer.provider.cancel is None:
+        return
+    with contextlib.suppress(ProviderError, TimeoutError, OSError):
+        async with asyncio.timeout(LOOK_S):
+            await offer.provider.cancel(offer.connection, _its_ticket(job))
+
+
+def _seen(job: Job, offer: Offer, outcome: Outcome) -> Move:
+    match outcome:
+        case Finished():
+            return move(
+                job,
+                Event.FINISHED,
+                billed_usd_micros=outcome.billed_usd_micros,
+                seed=outcome.seed,
+                actual_prompt=outcome.actual_prompt,
+            )
+        case Refused(kind=kind, detail=detail, billed_usd_micros=billed):
+            free = billed is None and kind not in offer.spec.billed_failures
+            return move(job, Event.REFUSED, kind=kind, detail=detail, billed_usd_micros=0 if free else billed)
+        case Cancelled(billed_usd_micros=billed):
+            return move(job, Event.STOPPED, billed_usd_micros=billed)
+    if job.clock_due:
+        over = job.state is State.LATE
+        return move(job, Event.RETENTION_OVER if over else Event.DEADLINE, due_in_ms=next_look_ms(offer.spec, job))
+    return move(job, Event.RUNNING, due_in_ms=next_look_ms(offer.spec, job), progress=outcome.progress)
+
+
+async def bring(ports: Ports, job: Job) -> Move:
+    """Fetch the finished video and keep it."""
+    return await fetch(ports, job, _offer(ports, job))
+
+
+async def post(ports: Ports, job: Job) -> Move:
+    """Put the video where it was asked for, once."""
+    return await deliver(ports, job)
+
+
+async def keep(ports: Ports, job: Job) -> Move:
+    return move(job, Event.UNCOLLECTED)
+
+
+# What a claimed job does next; `submit` is not among them: only a job that was just admitted may be submitted.
+STAGES: dict[State, Stage] = {
+    State.HELD: hold,
+    State.PREPARING: prepare,
+    State.QUEUED: wait,
+    State.SUBMITTING: give_up,
+    State.UNSURE: settle,
+    State.GENERATING: look,
+    State.LATE: look,
+    State.FETCHING: bring,
+    State.DELIVERING: post,
+    State.KEPT: keep,
+}
+
+
+def _offer(ports: Ports, job: Job) -> Offer:
+    offer = ports.catalogue.get(job.offer)
+    if offer is None:
+        raise LookupError(f"no offer {job.offer} is installed")
+    return offer
+
+
+def _following(ports: Ports, job: Job) -> str | None:
+    """Return the next offer of the route that is on, after the job's own."""
+    names = [priced.offer for priced in job.route]
+    later = names[names.index(job.offer) + 1 :]
+    return next(
+        (name for name in later if (offer := ports.catalogue.get(name)) is not None and offer.off is None), None
+    )
+
+
+def _options(offer: Offer, job: Job) -> dict[str, str | int | float | bool]:
+    return offer.options(job.request["options"])
+
+
+def _its_ticket(job: Job) -> Ticket:
+    assert job.ticket is not None
+    return Ticket(job.ticket)
+
+
+def _order(ports: Ports, job: Job, offer: Offer) -> Order:
+    media = {
+        each.role: Media(path=ports.blobs.path(each.blob), mime=each.mime, sha256=each.blob, size_bytes=each.size_bytes)
+        for each in job.prepared or job.inputs
+    }
+    return Order(
+        key=job.order_key,
+        spec=offer.spec,
+        prompt=job.request["prompt"],
+        options=_options(offer, job),
+        image=media["image"],
+        audio=media.get("audio"),
+    )

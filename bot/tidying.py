@@ -1,0 +1,27 @@
+"""What nobody needs any more is swept: blobs after their days, and what providers left on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+
+from bot.ports import Ports
+from providers.kit.errors import ProviderError
+
+log = logging.getLogger(__name__)
+
+DAY_MS = 86_400_000
+
+
+async def tidy(ports: Ports) -> None:
+    """Sweep once."""
+    blobs = await ports.store.unneeded_blobs(keep_ms=ports.settings.keep_days * DAY_MS)
+    for blob in blobs:
+        await ports.blobs.remove(blob)
+    for offer in ports.catalogue.offers.values():
+        if offer.provider.sweep is not None:
+            with contextlib.suppress(ProviderError, OSError):
+                await offer.provider.sweep(offer.connection, time.time() - offer.spec.retention_s)
+    if blobs:
+        log.info("swept", extra={"blobs": len(blobs)})

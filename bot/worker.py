@@ -1,0 +1,208 @@
+"""The worker: one durable, fenced step of one job, and every step of one job in turn."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from bot import replies
+from bot.catalogue import Offer
+from bot.gate import Gate
+from bot.platforms.contract import Progress, Spot
+from bot.ports import Ports
+from bot.stages import STAGES, Stage, move, submit
+from providers.kit.errors import ProviderError
+from storage.contract import Job, Move
+from storage.errors import Stale, StorageError, Unavailable
+from storage.states import FINAL, Event, State
+
+log = logging.getLogger(__name__)
+
+LEASE_S = 15.0
+STOP_S = 5.0
+FREE_FLOOR_BYTES = 64_000_000
+_WATCH_S = 0.25
+_RECORD_AGAIN_S = 0.5
+
+
+class Worker:
+    """Makes steps. With `only` it serves that one job and keeps its lease between steps."""
+
+    def __init__(
+        self, ports: Ports, *, lease_s: float = LEASE_S, only: str | None = None, holder: str | None = None
+    ) -> None:
+        self._ports, self._lease_ms, self._only = ports, int(lease_s * 1000), only
+        self._holder = holder or uuid.uuid4().hex
+        self._gate = Gate()
+        self._busy: set[str] = set()
+
+    async def step(self, job_id: str) -> Job | None:
+        """Make one durable step; None where there is none to make here. Safe at any time, any number of times."""
+        if job_id in self._busy:
+            return None
+        self._busy.add(job_id)
+        try:
+            return await self._step(job_id)
+        finally:
+            self._busy.discard(job_id)
+
+    async def admit(self, offer_name: str) -> Job | None:
+        """Submit the fairest queued job of an offer, if there is room for it and room on the disk for its ticket."""
+        offer = self._ports.catalogue.get(offer_name)
+        if offer is None or offer.off is not None or not self._room_on_disk():
+            return None
+        since_s, lease_ms = self._ports.monotonic(), int(1500 * offer.spec.submit_s)
+        admitted = await self._ports.store.admit(offer.terms, lease_ms=lease_ms, holder=self._holder, only=self._only)
+        if admitted is None:
+            return None
+        await self._tell(admitted)
+        if self._ports.monotonic() - since_s > 0.5 * offer.spec.submit_s:
+            return await self._record(move(admitted, Event.VOID_WAIT, detail="the lease might not outlast the call"))
+        return await self._advance(admitted, submit)
+
+    async def drive(self, job_id: str, *, until: Callable[[Job], bool], stop: asyncio.Event) -> Job:
+        """Make a job's steps in turn, or watch them where another process makes them, until it stands as wished."""
+        while True:
+            made = await self._unless_stopped(self.step(job_id), stop)
+            job = await self._ports.store.job(job_id)
+            if until(job) or job.state in FINAL or stop.is_set():
+                return job
+            await self._tell(job)
+            pause_s = _WATCH_S if job.due_in_ms is None else min(job.due_in_ms / 1000, _WATCH_S * 4)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), pause_s if made is not None else max(pause_s, _WATCH_S))
+
+    async def _unless_stopped(self, step: Coroutine[None, None, Job | None], stop: asyncio.Event) -> Job | None:
+        """Make a step; told to stop, give it a few seconds to end by itself."""
+        making, stopping = asyncio.create_task(step), asyncio.create_task(stop.wait())
+        await asyncio.wait({making, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not making.done():
+            await asyncio.wait({making}, timeout=STOP_S)
+            making.cancel()
+        stopping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            return await making
+        return None
+
+    async def let_go(self, job: Job) -> None:
+        """Give up the lease of a job, so that whoever comes next need not wait for it to lapse."""
+        if job.holder == self._holder and job.state is not State.SUBMITTING:
+            await self._ports.store.renew(job.id, fence=job.fence, lease_ms=0)
+
+    async def _step(self, job_id: str) -> Job | None:
+        store = self._ports.store
+        job = await store.job(job_id)
+        if job.state in FINAL or (job.due_in_ms is None and not job.clock_due):
+            return None
+        if job.state is State.QUEUED and not job.clock_due and self._is_on(job):
+            return await self.admit(job.offer)
+        if job.due_in_ms and not job.clock_due:
+            return None
+        claimed = await store.claim(job_id, lease_ms=self._lease_ms, holder=self._holder)
+        return None if claimed is None else await self._advance(claimed, STAGES[claimed.state])
+
+    async def _advance(self, job: Job, stage: Stage) -> Job | None:
+        """Do what a leased job's state asks for, and record what came of it."""
+        async with self._gate.passage(alone=job.alone), self._lease_renewed(job):
+            try:
+                next_move = await stage(self._ports, job)
+            except asyncio.CancelledError:
+                await self._interrupted(job)
+                raise
+            except StorageError:
+                raise
+            except Exception as error:
+                log.exception("step failed", extra={"job": job.id, "state": job.state})
+                if job.state is not State.PREPARING:
+                    raise
+                next_move = move(job, Event.INTERNAL, detail=type(error).__name__)
+        return await self._record(next_move)
+
+    async def _record(self, next_move: Move) -> Job | None:
+        """Write a move down, however long the disk takes to have room for it: a ticket must not be lost."""
+        held = replace(next_move, hold_ms=self._lease_ms if self._only else 0)
+        while True:
+            try:
+                job = await self._ports.store.record(held)
+            except Stale as stale:
+                log.warning("write refused", extra={"job": held.job, "event": held.event, "why": str(stale)})
+                return None
+            except Unavailable:
+                facts = {"job": held.job, "event": held.event, "ticket": held.facts.ticket}
+                log.exception("cannot be written, is tried again", extra=facts)
+                await asyncio.sleep(_RECORD_AGAIN_S)
+                continue
+            log.info("moved", extra={"job": job.id, "event": held.event, "state": job.state})
+            await self._tell(job)
+            if held.event is Event.PREPARED:
+                await self._tell_changes(job)
+            if job.state in FINAL:
+                await self._erase_order(job)
+            return job
+
+    @asynccontextmanager
+    async def _lease_renewed(self, job: Job) -> AsyncIterator[None]:
+        """Renew the lease while a long stage runs; a submit's lease outlasts its call and is left alone."""
+        if job.state is State.SUBMITTING:
+            yield
+            return
+        renewing = asyncio.create_task(self._renew_until_cancelled(job))
+        try:
+            yield
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await renewing
+
+    async def _renew_until_cancelled(self, job: Job) -> None:
+        while True:
+            await asyncio.sleep(self._lease_ms / 3000)
+            with contextlib.suppress(StorageError):
+                await self._ports.store.renew(job.id, fence=job.fence, lease_ms=self._lease_ms)
+
+    async def _interrupted(self, job: Job) -> None:
+        """Write down, when we are told to stop in the middle, what is then known."""
+        if job.state is State.SUBMITTING:
+            await self._ports.store.record(move(job, Event.NO_ANSWER))
+        else:
+            await self.let_go(job)
+
+    async def _tell(self, job: Job) -> None:
+        """Show progress where the job was asked for; what cannot be shown is let go."""
+        platform = self._ports.platforms.get(job.place.platform)
+        offer = self._ports.catalogue.get(job.offer)
+        if platform is None or offer is None or job.hidden:
+            return
+        ahead = await self._ports.store.ahead(job.id) if job.state is State.QUEUED else 0
+        spot = Spot(server=job.place.server, channel=job.place.channel, thread=job.place.thread)
+        text = replies.progress(job, offer.spec, ahead)
+        await platform.show_progress(spot, Progress(job=job.id, text=text, fraction=job.progress))
+
+    async def _erase_order(self, job: Job) -> None:
+        """Remove what the provider keeps on this machine; what a crash leaves here is swept later."""
+        offer = self._ports.catalogue.get(job.offer)
+        if offer is not None and offer.provider.erase is not None and job.submits:
+            with contextlib.suppress(ProviderError, OSError):
+                await offer.provider.erase(offer.connection, job.order_key)
+
+    async def _tell_changes(self, job: Job) -> None:
+        """Say, where the job was asked for, what was changed in the picture and the sound."""
+        platform, told = self._ports.platforms.get(job.place.platform), replies.changed(job.prepared)
+        if platform is not None and told is not None:
+            await platform.say(Spot(server=job.place.server, channel=job.place.channel, thread=job.place.thread), told)
+
+    def _is_on(self, job: Job) -> bool:
+        offer: Offer | None = self._ports.catalogue.get(job.offer)
+        return offer is not None and offer.off is None
+
+    def _room_on_disk(self) -> bool:
+        free = shutil.disk_usage(self._ports.settings.database.parent).free
+        if free < FREE_FLOOR_BYTES:
+            log.error("the disk is full: nothing is submitted until there is room", extra={"free_bytes": free})
+        return free >= FREE_FLOOR_BYTES
