@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import secrets
 import tempfile
@@ -63,7 +64,7 @@ async def open_app(
     """
     workroom = _own_folder(settings.media / "work")
     spare = Path(tempfile.mkdtemp(dir=workroom, prefix="spare-"))
-    store = SqliteStore(settings.database)
+    store = await asyncio.to_thread(open_store, settings)
     try:
         ports = Ports(
             store=store,

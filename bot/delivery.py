@@ -33,15 +33,14 @@ async def deliver(ports: Ports, job: Job) -> Move:
         return _move(job, Event.UNPLACED, Facts(detail="its platform is not served here"))
     carried = parcel(ports, job)
     try:
-        if await platform.find(carried) is None:
-            await platform.show_video(carried)
+        message = await platform.find(carried) or await platform.show_video(carried)
     except (PlaceGone, TooBig) as error:
         return _move(job, Event.UNPLACED, Facts(detail=str(error)))
     except PlatformDown:
         if job.clock_due:
             return _move(job, Event.UNPLACED, Facts(detail="no answer for 24 h"))
         return _move(job, Event.RUNNING, Facts(), due_in_ms=_RETRY_MS)
-    return _move(job, Event.POSTED, Facts())
+    return _move(job, Event.POSTED, Facts(message=message))
 
 
 def _move(job: Job, event: Event, facts: Facts, due_in_ms: int = 0) -> Move:

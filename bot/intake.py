@@ -94,6 +94,7 @@ class Intake:
         return Media(path=prepared.path, mime=prepared.mime, sha256=sha256, size_bytes=prepared.size_bytes)
 
     async def _screen(self, command: Command) -> _Screening:
+        await self._check_scope(command)
         if command.image is None:
             raise Refused("no_image")
         bench = self._ports.workbench
@@ -111,6 +112,12 @@ class Intake:
             route=settings.route,
         )
         return _Screening(image=image, audio=audio, able=able, prompt=prompt)
+
+    async def _check_scope(self, command: Command) -> None:
+        """Nobody spends the operator's money from a place that the operator did not allow."""
+        ruled = {rule.scope: rule.allowed for rule in await self._ports.store.scopes()}
+        if not ruled.get(f"scope:{command.scope}", command.scope_is_own):
+            raise Refused("scope_denied", scope=command.scope)
 
     async def _keep(self, role: str, path: Path | None, screened: Screened) -> Input:
         blob = await self._ports.blobs.put(_path(path))

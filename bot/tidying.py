@@ -11,13 +11,15 @@ from providers.kit.errors import ProviderError
 
 log = logging.getLogger(__name__)
 
-DAY_MS = 86_400_000
+DAY_S = 86_400
 
 
 async def tidy(ports: Ports) -> None:
     """Sweep once."""
-    blobs = await ports.store.unneeded_blobs(keep_ms=ports.settings.keep_days * DAY_MS)
+    blobs = await ports.store.unneeded_blobs(keep_ms=ports.settings.keep_days * DAY_S * 1000)
     for blob in blobs:
+        await ports.blobs.remove(blob)
+    for blob in await ports.store.strays(await ports.blobs.older_than(ports.settings.keep_days * DAY_S)):
         await ports.blobs.remove(blob)
     for offer in ports.catalogue.offers.values():
         if offer.provider.sweep is not None:

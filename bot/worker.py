@@ -177,7 +177,7 @@ class Worker:
         """Show progress where the job was asked for; what cannot be shown is let go."""
         platform = self._ports.platforms.get(job.place.platform)
         offer = self._ports.catalogue.get(job.offer)
-        if platform is None or offer is None or job.hidden:
+        if platform is None or offer is None or job.hidden or job.state in FINAL:
             return
         ahead = await self._ports.store.ahead(job.id) if job.state is State.QUEUED else 0
         spot = Spot(server=job.place.server, channel=job.place.channel, thread=job.place.thread)

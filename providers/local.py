@@ -43,6 +43,7 @@ SPEC = Spec(
     pace=Pace(usual_s=6.0, slow_s=60.0, first_look_s=0.5, every_s=0.5),
     retention_s=7 * 24 * 3600,
     in_flight=2,
+    submit_s=10.0,
     needs_key=False,
     renders_here=True,
     note="Not AI: the camera words of the prompt (zoom, pan, tilt, rotate, shake, still) move the picture.",

@@ -7,9 +7,13 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from storage.errors import Unavailable
+
+
+_INCOMING = ".incoming-"
 
 
 class DirectoryBlobs:
@@ -37,9 +41,18 @@ class DirectoryBlobs:
     async def remove(self, blob: str) -> None:
         await asyncio.to_thread(self.path(blob).unlink, missing_ok=True)
 
+    async def older_than(self, age_s: float) -> list[str]:
+        return await asyncio.to_thread(self._older_than, time.time() - age_s)
+
+    def _older_than(self, before_s: float) -> list[str]:
+        for half in self._folder.glob(f"{_INCOMING}*"):
+            if half.stat().st_mtime < before_s:
+                half.unlink(missing_ok=True)
+        return [path.name for path in self._folder.glob("??/*") if path.stat().st_mtime < before_s]
+
     def _put(self, source: Path) -> str:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self._folder, prefix=".incoming-")
+        handle, name = tempfile.mkstemp(dir=self._folder, prefix=_INCOMING)
         try:
             with os.fdopen(handle, "wb") as copy, source.open("rb") as original:
                 shutil.copyfileobj(original, copy, 1 << 20)

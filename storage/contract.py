@@ -182,6 +182,7 @@ class Facts:
     result: str | None = None
     result_bytes: int | None = None
     keep_ms: int | None = None
+    message: str | None = None
     by: str | None = None
     rules: HouseRules | None = None
 
@@ -379,6 +380,9 @@ class Upkeep(Protocol):
     async def unneeded_blobs(self, *, keep_ms: int) -> list[str]:
         """Return blobs older than that which no job needs any more, and forget them."""
 
+    async def strays(self, blobs: Sequence[str]) -> list[str]:
+        """Return those of these blobs that the store does not know, as a crash between keeping and accepting leaves them."""
+
     async def check(self) -> str | None:
         """Return what is wrong with the database's own structure, or None."""
 
@@ -407,3 +411,6 @@ class Blobs(Protocol):
 
     async def remove(self, blob: str) -> None:
         """Delete a blob; nothing happens where it is already gone."""
+
+    async def older_than(self, age_s: float) -> list[str]:
+        """Return the blobs kept longer ago than that; half-written ones of that age are removed."""

@@ -127,8 +127,7 @@ async def _handed_over(app: App, job: Job, terminal: TerminalPlatform) -> Job:
             f"The video of job {job.id} was swept after {app.settings.keep_days} days; it is gone.",
         )
     try:
-        if await terminal.find(carried) is None:
-            await terminal.show_video(carried)
+        message = await terminal.find(carried) or await terminal.show_video(carried)
     except PlatformError as error:
         raise Stop(
             Exit.UNFINISHED, "place_unusable", f"The video cannot be written: {error}. Choose another file with -o."
@@ -136,9 +135,8 @@ async def _handed_over(app: App, job: Job, terminal: TerminalPlatform) -> Job:
     if job.state is not State.KEPT:
         return job
     try:
-        return await app.store.record(
-            Move(job=job.id, expected=State.KEPT, event=Event.COLLECTED, facts=Facts(by=f"user:{user()}"))
-        )
+        facts = Facts(by=f"user:{user()}", message=message)
+        return await app.store.record(Move(job=job.id, expected=State.KEPT, event=Event.COLLECTED, facts=facts))
     except Stale:
         return await app.store.job(job.id)
 
@@ -187,6 +185,7 @@ def _command(settings: Settings, asked: Asked) -> Command:
         audio=asked.audio,
         model=asked.model,
         options=asked.options,
+        scope_is_own=True,
         is_admin=True,
         is_operator=True,
     )

@@ -21,7 +21,8 @@ class Spot:
 class Command:
     """What a person asks. `id` is the platform's own, whole: a redelivered command carries the same one.
 
-    `user` and `roles` are written PLATFORM/ID; `options` are as typed, by the specs' names; files are on this machine.
+    `user`, `scope` and `roles` are written PLATFORM/ID; `options` are as typed, by the specs' names; files are on this
+    machine. `scope_is_own` says that the operator need not allow the scope first; a denied one is refused all the same.
     """
 
     id: str
@@ -35,6 +36,7 @@ class Command:
     model: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     roles: tuple[str, ...] = ()
+    scope_is_own: bool = False
     is_admin: bool = False
     is_operator: bool = False
 

@@ -95,6 +95,11 @@ def _apply(
         remember_blobs(db, [each.blob for each in move.facts.prepared], now)
     if move.facts.result is not None:
         remember_blobs(db, [move.facts.result], now)
+    if move.facts.message is not None:
+        db.execute(
+            "INSERT INTO messages (job, purpose, place, reference, at) VALUES (?, 'video', ?, ?, ?)",
+            (move.job, after["place"], move.facts.message, now),
+        )
     if not row.quiet:
         write_event(db, move.job, now, row.event, row.source, row.target, move.facts.detail)
     if row.target in FINAL and after["forget_as"] is not None:

@@ -149,6 +149,9 @@ class SqliteStore:
         await self._read(upkeep.wipe)
         return unneeded
 
+    async def strays(self, blobs: Sequence[str]) -> list[str]:
+        return await self._reading(lambda db, _: upkeep.strays(db, blobs))
+
     async def check(self) -> str | None:
         return await self._reading(lambda db, _: upkeep.check(db))
 

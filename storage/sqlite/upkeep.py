@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from storage.contract import Job
 from storage.errors import Unavailable
-from storage.sqlite.rows import DRAFT_MS, read_job
+from storage.sqlite.rows import DRAFT_MS, dump, read_job
 from storage.states import FINAL
 
 _FINAL = ", ".join(f"'{state}'" for state in sorted(FINAL))
@@ -68,6 +69,12 @@ def unneeded_blobs(db: sqlite3.Connection, now: int, *, keep_ms: int) -> list[st
 def wipe(db: sqlite3.Connection) -> None:
     """Empty the write-ahead log, where what was erased from the database may still be read."""
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+
+def strays(db: sqlite3.Connection, blobs: Sequence[str]) -> list[str]:
+    """Return those of these blobs that no row names."""
+    rows = db.execute("SELECT value FROM json_each(?) WHERE value NOT IN (SELECT hash FROM blobs)", (dump(list(blobs)),))
+    return [row["value"] for row in rows]
 
 
 def check(db: sqlite3.Connection) -> str | None:
