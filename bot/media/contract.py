@@ -28,8 +28,9 @@ class UnfitReason(StrEnum):
 class Unfit(Exception):
     """This picture or sound cannot be used; `facts` holds the numbers that the sentence names.
 
-    Facts by reason: TOO_BIG size_bytes, max_bytes; WRONG_MEDIA found (picture, sound, video or document);
-    BOMB width, height; RATIO width, height, min_px, max_px; TOO_SHORT seconds, min_s; NOT_MEDIA found where known.
+    Facts by reason: TOO_BIG size_bytes, max_bytes; WRONG_MEDIA found (picture, sound or video);
+    BOMB width, height; RATIO width, height, min_px, max_px; TOO_SHORT seconds, min_s; NOT_MEDIA found where known
+    (a name of bot/media/sniff.py); CORRUPT detail, for operators.
     """
 
     def __init__(self, role: str, reason: UnfitReason, **facts: float | str) -> None:
