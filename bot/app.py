@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from bot.media.workbench import Workbench
 from bot.platforms.contract import ChatPlatform
 from bot.ports import Ports
 from bot.settings import Settings
+from bot.spare import spare_folder
 from bot.waker import Waker
 from bot.worker import LEASE_S, Worker
 from providers.kit.registry import discover
@@ -27,6 +27,9 @@ from storage.contract import Facts, Move, Store
 from storage.errors import Stale, Unavailable
 from storage.sqlite import SqliteStore
 from storage.states import Event, State
+
+_UNKNOWN_OFFER_MS = (1800_000, 7 * 86_400_000)
+"""How long to wait, and to keep asking, for a job whose offer is not installed any more: deadline and retention."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,34 +65,32 @@ async def open_app(
         Unavailable: the database or the media folder cannot be used.
         BadSettings: a file that a setting names cannot be read.
     """
-    workroom = _own_folder(settings.media / "work")
-    spare = Path(tempfile.mkdtemp(dir=workroom, prefix="spare-"))
     store = await asyncio.to_thread(open_store, settings)
     try:
-        ports = Ports(
-            store=store,
-            blobs=DirectoryBlobs(settings.media),
-            catalogue=Catalogue(discover(), settings, workroom),
-            workbench=Workbench(spare),
-            platforms=platforms or {},
-            settings=settings,
-            monotonic=time.monotonic,
-            spare=spare,
-        )
-        holder = uuid.uuid4().hex
-        lease_ms = int(lease_s * 1000) if keeps_lease else 0
-        await _settle_restored(store, ports.catalogue)
-        yield App(
-            settings=settings,
-            ports=ports,
-            store=store,
-            intake=Intake(ports, lease_ms=lease_ms, holder=holder),
-            worker=Worker(ports, lease_s=lease_s, holder=holder),
-            holder=holder,
-        )
+        with _own_folders(settings.media) as (workroom, spare):
+            ports = Ports(
+                store=store,
+                blobs=DirectoryBlobs(settings.media),
+                catalogue=Catalogue(discover(), settings, workroom),
+                workbench=Workbench(spare),
+                platforms=platforms or {},
+                settings=settings,
+                monotonic=time.monotonic,
+                spare=spare,
+            )
+            holder = uuid.uuid4().hex
+            lease_ms = int(lease_s * 1000) if keeps_lease else 0
+            await _settle_restored(store, ports.catalogue)
+            yield App(
+                settings=settings,
+                ports=ports,
+                store=store,
+                intake=Intake(ports, lease_ms=lease_ms, holder=holder),
+                worker=Worker(ports, lease_s=lease_s, holder=holder),
+                holder=holder,
+            )
     finally:
         await store.close()
-        _empty(spare)
 
 
 def open_store(settings: Settings) -> Store:
@@ -117,8 +118,8 @@ async def _settle_restored(store: Store, catalogue: Catalogue) -> None:
     """After a backup was put back: nobody knows what became of the jobs it had not submitted, so none is submitted on a guess."""
     for job in await store.restored():
         offer = catalogue.get(job.offer)
-        terms = offer.terms if offer is not None else None
-        facts = Facts() if terms is None else Facts(deadline_ms=terms.deadline_ms, retention_ms=terms.retention_ms)
+        waits_ms = _UNKNOWN_OFFER_MS if offer is None else (offer.terms.deadline_ms, offer.terms.retention_ms)
+        facts = Facts(deadline_ms=waits_ms[0], retention_ms=waits_ms[1])
         event = Event.EXPIRED if job.state is State.HELD else Event.RESTORED
         try:
             await store.record(Move(job=job.id, expected=job.state, event=event, facts=facts))
@@ -127,17 +128,17 @@ async def _settle_restored(store: Store, catalogue: Catalogue) -> None:
     await store.settled_restoring()
 
 
-def _own_folder(path: Path) -> Path:
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unavailable(
-            f"The media folder {path} cannot be made by user id {os.geteuid()}: {error.strerror}. Change STILLMOTION_MEDIA_DIR or its rights."
-        ) from error
-    return path
-
-
-def _empty(folder: Path) -> None:
-    for left in folder.iterdir():
-        left.unlink()
-    folder.rmdir()
+@contextmanager
+def _own_folders(media: Path) -> Iterator[tuple[Path, Path]]:
+    """Make the folder where renderers on this machine work and one for files in the making, for this user's eyes only."""
+    workroom = media / "work"
+    with ExitStack() as stack:
+        try:
+            for folder in (media, workroom):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            spare = stack.enter_context(spare_folder(workroom))
+        except OSError as error:
+            raise Unavailable(
+                f"The media folder {media} cannot be written by user id {os.geteuid()}: {error.strerror}. Change STILLMOTION_MEDIA_DIR or its rights."
+            ) from error
+        yield workroom, spare

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import os
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -63,16 +64,19 @@ def _with_flags(command: Callable[..., None], options: Iterable[Option]) -> Call
 
 
 def animate(
-    image: Annotated[Path, typer.Argument(help="The picture.")],
-    prompt: Annotated[str, typer.Argument(help="What should happen, in a sentence.")],
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="The picture.")],
+    prompt: Annotated[str, typer.Argument(metavar="PROMPT", help="What should happen, in a sentence.")],
     *,
-    audio: Annotated[Path | None, typer.Option(help="A sound to go with it.")] = None,
-    model: Annotated[str | None, typer.Option(help="A model, or model@provider; `offers` lists them.")] = None,
+    audio: Annotated[Path | None, typer.Option(metavar="FILE", help="A sound to go with it.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL[@PROVIDER]", help="Who makes it; `offers` lists them.")
+    ] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="OPTION=VALUE", help="Any option of the offer.")
+        list[str] | None, typer.Option("--set", metavar="OPTION=VALUE", help="Any option of the offer, by its name.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The file to write. Default: the picture's name.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="The file to write. Default: the picture's name, here."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Send nothing, pay nothing: show what would be sent.")
@@ -92,19 +96,19 @@ def animate(
 
 def _settings_of(pairs: list[str]) -> dict[str, str]:
     split = [pair.partition("=") for pair in pairs]
-    wrong = next((name for name, equals, _ in split if not equals or not name.strip()), None)
+    wrong = next(("".join(parts) for parts in split if not parts[0].strip() or not parts[1]), None)
     if wrong is not None:
-        raise typer.BadParameter(f"{wrong!r} is not written OPTION=VALUE.", param_hint="--set")
+        raise typer.BadParameter(f"{wrong or 'nothing'} is not written OPTION=VALUE.", param_hint="--set")
     return {name.strip().replace("-", "_"): value for name, _, value in split}
 
 
 @app.command()
 def collect(
     job: JobId,
-    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The file to write.")],
     json: Json = False,
 ) -> None:
-    """Go on with a job until its video is there, and write it to a file."""
+    """Go on with a job, and write its video to a file."""
     from bot.commands import animate as work
     from bot.commands.console import run
 
@@ -140,7 +144,8 @@ def offers(json: Json = False) -> None:
 
 @app.command()
 def jobs(
-    state: Annotated[str | None, typer.Option(help="Only jobs in this state.")] = None, json: Json = False
+    state: Annotated[str | None, typer.Option(metavar="STATE", help="Only jobs in this state.")] = None,
+    json: Json = False,
 ) -> None:
     """List the newest jobs."""
     from bot.commands import jobs as work
@@ -176,7 +181,9 @@ def cancel(
 def resolve(
     job: JobId,
     outcome: Annotated[str, typer.Option("--as", metavar="paid|unpaid", help="What was found out at the provider.")],
-    ticket: Annotated[str | None, typer.Option(help="The provider's own id of the job, with --as paid.")] = None,
+    ticket: Annotated[
+        str | None, typer.Option(metavar="TICKET", help="The provider's own id of the job, with --as paid.")
+    ] = None,
 ) -> None:
     """Settle an unsure job."""
     from bot.commands import jobs as work
@@ -205,10 +212,10 @@ def decline(job: JobId) -> None:
 
 @app.command()
 def usage(
-    since: Annotated[str, typer.Option(help="A length of time, like 30d or 24h.")] = "30d",
-    by: Annotated[str, typer.Option(help="user, channel, scope, offer or day.")] = "user",
+    since: Annotated[str, typer.Option(metavar="TIME", help="A length of time, like 30d or 24h.")] = "30d",
+    by: Annotated[str, typer.Option(metavar="KEY", help="user, channel, scope, offer or day.")] = "user",
     book: Annotated[
-        str, typer.Option(help="allowance (what people used) or spend (what providers bill).")
+        str, typer.Option(metavar="BOOK", help="allowance (what people used) or spend (what providers bill).")
     ] = "allowance",
     json: Json = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
@@ -224,9 +231,12 @@ def usage(
 @app.command()
 def limits(
     verb: Annotated[str, typer.Argument(metavar="show|set|clear|grant")] = "show",
-    subject: Annotated[str | None, typer.Argument(help="user:, role:, channel: or scope: and PLATFORM/ID.")] = None,
+    subject: Annotated[
+        str | None, typer.Argument(metavar="SUBJECT", help="user:, role:, channel: or scope: and PLATFORM/ID.")
+    ] = None,
     amount: Annotated[
-        str | None, typer.Argument(help="set: 5/day, 60s/day, $20/month, 3/24h, none; grant: 3, 30s, $5.")
+        str | None,
+        typer.Argument(metavar="AMOUNT", help="set: 5/day, 60s/day, $20/month, 3/24h, none; grant: 3, 30s, $5."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -245,7 +255,7 @@ def scopes(
         str | None, typer.Option(metavar="on|off", help="May a request over budget be put to an admin?")
     ] = None,
 ) -> None:
-    """Show, allow or deny the servers and workspaces where the bot may work."""
+    """Show, allow or deny where the bot may work."""
     from bot.commands import rules
     from bot.commands.console import run
 
@@ -262,7 +272,7 @@ def doctor(json: Json = False) -> None:
 
 
 @app.command()
-def backup(file: Annotated[Path, typer.Argument(help="The file to write.")]) -> None:
+def backup(file: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")]) -> None:
     """Copy the database while it is in use."""
     from bot.commands import upkeep
     from bot.commands.console import run
@@ -281,7 +291,31 @@ def forget(subject: Annotated[str, typer.Argument(metavar="user:PLATFORM/ID")]) 
 
 def main() -> None:
     """Run the command line."""
+    if sys.getfilesystemencoding() != "utf-8":
+        _start_again_in_utf8()
     options = _declared_options() if sys.argv[1:2] == ["animate"] else {}
     app.command()(_with_flags(animate, options.values()))
     app.registered_commands.insert(0, app.registered_commands.pop())
-    app(prog_name="stillmotion")
+    try:
+        ended = app(prog_name="stillmotion", standalone_mode=False)
+    except typer.TyperException as misused:
+        ended = _explain(misused)
+    raise SystemExit(ended)
+
+
+def _start_again_in_utf8() -> NoReturn:
+    """Take this process's place: under an ASCII locale a sentence or a file's name would not be what was typed."""
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606  no shell is wanted
+
+
+def _explain(misused: typer.TyperException) -> int:
+    """Say how the command should have been written, and return the exit code."""
+    from bot.commands.console import say, show_json
+
+    context = getattr(misused, "ctx", None) if sys.argv[1:] else None
+    hint = "" if context is None else f" `{context.command_path} --help` shows how it is written."
+    if "--json" in sys.argv:
+        show_json({"error": "argument", "message": misused.format_message() + hint})
+    else:
+        say(misused.format_message() + hint)
+    return misused.exit_code

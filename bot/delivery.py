@@ -30,18 +30,23 @@ async def deliver(ports: Ports, job: Job) -> Move:
     """Post the video unless it is there already; what a place will never take is kept."""
     platform = ports.platforms.get(job.place.platform)
     if platform is None:
-        return _move(job, Event.UNPLACED, Facts(detail="its platform is not served here"))
+        return _unplaced(job, "nobody who serves its platform took it for 24 h")
     carried = parcel(ports, job)
     try:
         message = await platform.find(carried) or await platform.show_video(carried)
     except (PlaceGone, TooBig) as error:
-        return _move(job, Event.UNPLACED, Facts(detail=str(error)))
+        return _unplaced(job, str(error))
     except PlatformDown:
         if job.clock_due:
-            return _move(job, Event.UNPLACED, Facts(detail="no answer for 24 h"))
+            return _unplaced(job, "no answer for 24 h")
         return _move(job, Event.RUNNING, Facts(), due_in_ms=_RETRY_MS)
     return _move(job, Event.POSTED, Facts(message=message))
 
 
-def _move(job: Job, event: Event, facts: Facts, due_in_ms: int = 0) -> Move:
+def _unplaced(job: Job, why: str) -> Move:
+    """Keep the video; from then on nothing is due but the end of its days."""
+    return _move(job, Event.UNPLACED, Facts(detail=why), due_in_ms=None)
+
+
+def _move(job: Job, event: Event, facts: Facts, due_in_ms: int | None = 0) -> Move:
     return Move(job=job.id, expected=job.state, event=event, facts=facts, fence=job.fence, due_in_ms=due_in_ms)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from bot.asking import asked
 from bot.catalogue import Offer
-from bot.media.contract import BadVideo
+from bot.media.contract import BadVideo, Unjudged
 from bot.ports import Ports
 from providers.kit.errors import ProviderError
 from providers.kit.provider import Finished, Ticket
@@ -19,6 +20,7 @@ _DAY_MS = 86_400_000
 _RETRY_MS = 10_000
 _LOOK_S = 30.0
 _LINKS = 2
+_JUDGEMENTS = 2
 
 
 async def fetch(ports: Ports, job: Job, offer: Offer) -> Move:
@@ -40,9 +42,8 @@ async def fetch(ports: Ports, job: Job, offer: Offer) -> Move:
 async def _fresh_link(job: Job, offer: Offer) -> str | None:
     """Return where the video is now; links die, so none is kept."""
     try:
-        async with asyncio.timeout(_LOOK_S):
-            outcome = await offer.provider.look(offer.connection, Ticket(job.ticket or ""))
-    except (ProviderError, TimeoutError, OSError):
+        outcome = await asked(offer.provider.look(offer.connection, Ticket(job.ticket or "")), _LOOK_S)
+    except ProviderError:
         return None
     return outcome.link if isinstance(outcome, Finished) else None
 
@@ -61,11 +62,25 @@ def _local_path(offer: Offer, link: str) -> Path:
     return path
 
 
+async def _starts_at_once(ports: Ports, video: Path) -> bool | None:
+    """Check the video and tell whether its index comes first; None where nobody can tell, as it is paid for all the same.
+
+    Raises:
+        BadVideo: it is no whole video.
+    """
+    for _ in range(_JUDGEMENTS):
+        with contextlib.suppress(Unjudged):
+            return (await ports.workbench.inspect_video(video)).index_first
+    return None
+
+
 async def _keep(ports: Ports, job: Job, video: Path) -> Move:
-    facts = await ports.workbench.inspect_video(video)
+    index_first = await _starts_at_once(ports, video)
     original = await ports.blobs.put(video)
     blob, detail = original, ""
-    if not facts.index_first:
+    if index_first is None:
+        detail = "taken as it is: the decoder gave out over it"
+    elif not index_first:
         streamable = ports.spare / f"{job.id}.mp4"
         await ports.workbench.make_streamable(video, streamable)
         blob, detail = await ports.blobs.put(streamable), f"index moved to the front of {original}"

@@ -12,18 +12,21 @@ class Gate:
 
     def __init__(self) -> None:
         self._changed = asyncio.Condition()
-        self._shared = 0
-        self._alone = False
+        self._inside = 0
+        self._closed = False
 
     @asynccontextmanager
     async def passage(self, *, alone: bool) -> AsyncIterator[None]:
-        """Wait until it may be passed; one that is alone waits for all others and keeps new ones out."""
+        """Wait until it may be passed; one that is alone keeps new ones out, then waits for those inside."""
         async with self._changed:
-            await self._changed.wait_for(lambda: not self._alone and not (alone and self._shared))
-            self._alone, self._shared = alone, self._shared + 1
+            await self._changed.wait_for(lambda: not self._closed)
+            self._closed, self._inside = alone, self._inside + 1
         try:
+            if alone:
+                async with self._changed:
+                    await self._changed.wait_for(lambda: self._inside == 1)
             yield
         finally:
             async with self._changed:
-                self._alone, self._shared = False, self._shared - 1
+                self._closed, self._inside = self._closed and not alone, self._inside - 1
                 self._changed.notify_all()

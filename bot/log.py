@@ -19,6 +19,7 @@ def set_up(level: str, form: str) -> None:
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
+        _message_stays,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _frames_only,
     ]
@@ -37,6 +38,14 @@ def set_up(level: str, form: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _message_stays(_: Any, __: str, event: EventDict) -> EventDict:
+    """Keep the message where a job's event has taken its key; the event is then called `move`."""
+    said = event["_record"].getMessage()
+    if event["event"] != said:
+        event["move"], event["event"] = event["event"], said
+    return event
 
 
 def _frames_only(_: Any, __: str, event: EventDict) -> EventDict:

@@ -9,7 +9,7 @@ class Refused(Exception):
     """The request cannot be taken as it is.
 
     Codes: those of bot.media.contract.UnfitReason for a file (with `role`), those of storage.contract.Refusal for a limit,
-    and no_image, prompt_missing, prompt_long, model_unknown, offer_off, no_offer, option_unknown, option_bad, option_audience,
+    and no_image, prompt_missing, prompt_long, model_unknown, offer_off, option_unknown, option_bad, option_audience,
     sound_unsupported, place_unusable, scope_denied.
     """
 

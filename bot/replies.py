@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bot.media.contract import Change, UnfitReason
 from bot.refusals import Refused
-from bot.wording import cut, money, provider, size, span
+from bot.wording import about, counted, cut, money, provider, quoted, size, span
 from providers.kit.spec import Spec
 from storage.contract import Input, Job
 from storage.limits import usd
@@ -112,10 +112,12 @@ def refusal(refused: Refused, now_ms: int, zone: ZoneInfo) -> str:
 def _limit(facts: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> str:
     amount, _, window = facts["limit"].partition("/")
     whose = _whose(facts)
-    used = _counted(amount, facts["used"])
-    head = f"{whose} limit is {_counted(amount, None)} {_per(window)}, and {used} {'is' if facts['used'] == 1 else 'are'} used."
+    used = counted(amount, facts["used"])
+    head = (
+        f"{whose} limit is {counted(amount)} {_per(window)}, and {used} {'is' if facts['used'] == 1 else 'are'} used."
+    )
     if facts["frees_at_ms"] is None:
-        return f"{head} One request of {_counted(amount, facts['asked'])} never fits it. Ask for a shorter video, or ask an operator to raise it."
+        return f"{head} One request of {counted(amount, facts['asked'])} never fits it. Ask for a shorter video, or ask an operator to raise it."
     return f"{head} It has room again {_when(facts['frees_at_ms'], now_ms, zone)}. Nothing was charged."
 
 
@@ -128,16 +130,6 @@ def _whose(facts: Mapping[str, Any]) -> str:
         "scope": "This server's",
         "all": "This bot's",
     }[kind]
-
-
-def _counted(amount: str, number: int | None) -> str:
-    """Return an amount in its unit: `5 videos`, `60 s of video`, `$20.00`."""
-    if amount.startswith("$"):
-        return amount if number is None else f"${usd(number)}"
-    if amount.endswith("s"):
-        return f"{amount[:-1] if number is None else number} s of video"
-    count = int(amount) if number is None else number
-    return f"{count} video" if count == 1 else f"{count} videos"
 
 
 def _per(window: str) -> str:
@@ -160,7 +152,7 @@ def _budget(facts: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> str:
     who = "An admin" if facts["set_by"].startswith("scope:") else "The operator"
     frees = "" if facts["frees_at_ms"] is None else f" It begins anew {_when(facts['frees_at_ms'], now_ms, zone)}."
     return (
-        f"{_whose(facts)} budget of {amount} {_per(window)} has no room for this: ${usd(facts['used'])} of it are used or reserved, "
+        f"{_whose(facts)} budget of {amount} {_per(window)} has no room for this: ${usd(facts['used'])} of it is used or reserved, "
         f"and this asks for about ${usd(facts['asked'])}. {who} can raise it.{frees} Nothing was charged."
     )
 
@@ -178,10 +170,16 @@ _REFUSALS: Mapping[str, _Sentence] = {
     "prompt_long": lambda f, _n, _z: (
         f"The sentence has {f['length']} characters; {f['offer']} takes {f['most']}. Shorten it by {f['length'] - f['most']}."
     ),
-    "model_unknown": lambda f, _n, _z: f"There is no model {f['given']!r}. Choose one of {', '.join(f['known'])}.",
+    "model_unknown": lambda f, _n, _z: (
+        f"There is no model {quoted(f['given'])}. Choose one of {', '.join(f['known'])}."
+    ),
     "offer_off": lambda f, _n, _z: f"{f['offer']} is off here: {f['why']}. `stillmotion offers` lists what is on.",
-    "option_unknown": lambda f, _n, _z: f"{f['offer']} has no option {f['option']!r}. It has {', '.join(f['known'])}.",
-    "option_bad": lambda f, _n, _z: f"{f['option']} cannot be {f['given']!r} at {f['offer']}. It takes {f['wanted']}.",
+    "option_unknown": lambda f, _n, _z: (
+        f"{f['offer']} has no option {quoted(f['option'])}. It has {', '.join(f['known'])}."
+    ),
+    "option_bad": lambda f, _n, _z: (
+        f"{f['option']} cannot be {quoted(f['given'])} at {f['offer']}. It takes {f['wanted']}."
+    ),
     "option_audience": lambda f, _n, _z: (
         f"{f['option']} can be set by {f['audience']}s only. Leave it out, or ask one."
     ),
@@ -260,7 +258,8 @@ def ended(job: Job) -> str:
                 f"`stillmotion collect {job.id} -o FILE` looks again."
             )
         case State.KEPT:
-            return f"The video is ready, but it could not be written: {job.detail or 'its place is gone'}. `stillmotion collect {job.id} -o FILE` gets it."
+            why = f": {job.detail}" if job.detail else ""
+            return f"The video is ready, but where it was asked for did not take it{why}. `stillmotion collect {job.id} -o FILE` gets it."
         case State.HELD:
             return f"It waits for an admin: `stillmotion approve {job.id}` or `stillmotion decline {job.id}`."
         case State.DELIVERED:
@@ -316,6 +315,10 @@ def cancel_too_late(job: Job) -> str:
 def cannot_stop(job: Job) -> str:
     """Return the choice where a provider cannot stop what it began."""
     return (
-        f"{provider(job.offer)} cannot stop a video that has started; it costs {money(job.price_usd_micros)} either way. It is kept and "
+        f"{provider(job.offer)} cannot stop a video that has started{_either_way(job.price_usd_micros)}. It is kept and "
         f"delivered when ready, unless you discard it: `stillmotion cancel {job.id} --discard`."
     )
+
+
+def _either_way(usd_micros: int | None) -> str:
+    return f"; it costs {about(usd_micros)} either way" if usd_micros else ""

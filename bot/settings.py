@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
@@ -17,6 +18,10 @@ from storage.contract import HouseRules
 from storage.limits import BadAmount, parse_limits
 
 _QUOTES = "\"'"
+_COUNT = re.compile("[1-9][0-9]{0,5}")
+_MOST_USD = 1_000_000_000
+_POSIX_ZONE = re.compile(r"(<[^>]+>|[A-Za-z]{3,})[+-]?[0-9].*")
+_YEAR_S = 366 * 24 * 3600
 
 
 class BadSettings(Exception):
@@ -28,9 +33,13 @@ def _pairs(given: Any) -> Any:
     if not isinstance(given, str):
         return given
     parts = [part.partition("=") for part in given.split(",") if part.strip()]
-    if not all(equals and count.strip().isdigit() and int(count) > 0 for _, equals, count in parts):
+    if not all(equals and _COUNT.fullmatch(count.strip()) for _, equals, count in parts):
         raise ValueError("write it like fal=2,novita=10")
     return {name.strip(): int(count) for name, _, count in parts}
+
+
+def _upper(given: Any) -> Any:
+    return given.upper() if isinstance(given, str) else given
 
 
 def _words(given: Any) -> Any:
@@ -47,7 +56,7 @@ def _setting(name: str, default: Any, description: str, **more: Any) -> Any:
 class Settings(BaseSettings):
     """Read once, from the environment or `.env` in the working directory, and passed down."""
 
-    model_config = SettingsConfigDict(env_file=".env", frozen=True, extra="ignore", populate_by_name=True)
+    model_config = SettingsConfigDict(env_file=".env", frozen=True, extra="ignore")
 
     database_url: str = _setting(
         "STILLMOTION_DATABASE_URL",
@@ -92,12 +101,14 @@ class Settings(BaseSettings):
         None,
         "What one server or workspace may spend in a calendar month, in US dollars. Default: no budget.",
         ge=0,
+        le=_MOST_USD,
     )
     budget_usd: Decimal | None = _setting(
         "STILLMOTION_BUDGET_USD",
         None,
         "What the whole installation may spend in a calendar month, in US dollars. Default: no budget.",
         ge=0,
+        le=_MOST_USD,
     )
     prices: Path | None = _setting(
         "STILLMOTION_PRICES",
@@ -114,20 +125,20 @@ class Settings(BaseSettings):
         None,
         "After so many seconds a job is called late and looked at less often. Default: as the offer's spec says.",
         ge=1,
+        le=_YEAR_S,
     )
     secret_key: SecretStr | None = _setting(
         "STILLMOTION_SECRET_KEY",
         None,
         "The key for what must not be guessed. Default: made on the first start beside the database, readable by its owner only.",
     )
-    log_level: str = _setting(
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = _setting(
         "STILLMOTION_LOG_LEVEL",
         "INFO",
-        "What `run` logs: `DEBUG`, `INFO`, `WARNING` or `ERROR`. Other commands log warnings.",
-        pattern="^(?i:debug|info|warning|error)$",
+        "What `run` logs: `DEBUG`, `INFO`, `WARNING` or `ERROR`. Where it is not set, other commands log warnings.",
     )
-    log_format: str = _setting(
-        "STILLMOTION_LOG_FORMAT", "console", "How it is logged: `console` or `json`.", pattern="^(console|json)$"
+    log_format: Literal["console", "json"] = _setting(
+        "STILLMOTION_LOG_FORMAT", "console", "How it is logged: `console` or `json`."
     )
 
     @classmethod
@@ -150,18 +161,18 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _only_sqlite(cls, url: str) -> str:
-        if not url.startswith("sqlite:///") or not url.removeprefix("sqlite:///"):
-            scheme = url.partition(":")[0]
+        scheme = url.partition(":")[0]
+        if scheme != "sqlite":
             raise ValueError(f"{scheme}: databases are not supported; write sqlite:/// and a path")
+        if not url.startswith("sqlite:///") or not url.removeprefix("sqlite:///"):
+            raise ValueError("write sqlite:/// and a path, with a fourth slash where the path is absolute")
         return url
 
     @field_validator("timezone")
     @classmethod
     def _a_zone(cls, name: str) -> str:
-        try:
-            ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError("no such time zone; write it like Europe/Berlin") from None
+        if not _is_zone(name):
+            raise ValueError(f"there is no time zone {name}; write it like Europe/Berlin")
         return name
 
     @field_validator("user_limit")
@@ -206,13 +217,20 @@ class Settings(BaseSettings):
             found = tomllib.loads(self.prices.read_text(encoding="utf-8"))
             return {
                 offer: {
-                    size: {int(s): int(Decimal(str(usd)) * 1_000_000) for s, usd in lengths.items()}
+                    size: {int(s): _price(Decimal(str(usd))) for s, usd in lengths.items()}
                     for size, lengths in sizes.items()
                 }
                 for offer, sizes in found.items()
             }
         except (OSError, ValueError, ArithmeticError, AttributeError) as error:
-            raise BadSettings(f"STILLMOTION_PRICES: {self.prices} cannot be read as prices ({error}).") from error
+            why = error.strerror if isinstance(error, OSError) else error
+            raise BadSettings(f"STILLMOTION_PRICES: {self.prices} cannot be read as prices ({why}).") from error
+
+
+def _price(usd: Decimal) -> int:
+    if not 0 <= usd <= _MOST_USD:
+        raise ValueError(f"{usd} is no price")
+    return int(usd * 1_000_000)
 
 
 def _micros(usd: Decimal | None) -> int | None:
@@ -225,24 +243,32 @@ def _unquoted(text: str) -> str:
 
 
 def load(**given: Any) -> Settings:
-    """Read the settings; what is given goes before the environment.
+    """Read the settings; what is given, by the fields' names, goes before the environment.
 
     Raises:
-        BadSettings: one of them is not what it must be.
+        BadSettings: one of them is not what it must be, or `.env` cannot be read.
     """
     try:
-        return Settings(**given)
+        return Settings(**{_name(field): value for field, value in given.items()})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"][:1])) or "settings"
-        raise BadSettings(f"{name}: {first['msg'].removeprefix('Value error, ')}.") from None
+        told = first["msg"].removeprefix("Value error, ").replace("Input should be", "it must be")
+        raise BadSettings(f"{name}: {told}.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise BadSettings(f"{Path('.env').absolute()} cannot be read: {why}.") from error
+
+
+def _name(field: str) -> str:
+    return str(Settings.model_fields[field].validation_alias)
 
 
 def table() -> list[tuple[str, str, str]]:
     """Return each setting's name, default and meaning, in the order of their declaration."""
     return [
-        (str(f.validation_alias), "" if f.default is None else _written(f.default), f.description or "")
-        for f in Settings.model_fields.values()
+        (_name(field), "" if info.default is None else _written(info.default), info.description or "")
+        for field, info in Settings.model_fields.items()
     ]
 
 
@@ -251,7 +277,7 @@ def _written(default: Any) -> str:
 
 
 def remarks() -> list[str]:
-    """Return what an operator should know about how the environment was written: quotes dropped, names not known."""
+    """Return what an operator should know of how the environment is written: quotes dropped, names and zones not known."""
     known = {name for name, _, _ in table()}
     quoted = [
         f"{name} is written with quotes; they were dropped."
@@ -259,7 +285,22 @@ def remarks() -> list[str]:
         if _unquoted(v := os.environ.get(name, "")) != v.strip()
     ]
     unknown = sorted(name for name in os.environ if name.startswith("STILLMOTION_") and name not in known)
-    return quoted + [f"{name} is set, but there is no such setting." for name in unknown]
+    return quoted + [f"{name} is set, but there is no such setting." for name in unknown] + _zone_remarks()
+
+
+def _zone_remarks() -> list[str]:
+    zone = os.environ.get("TZ", "")
+    if not zone or _is_zone(zone.removeprefix(":")) or _POSIX_ZONE.fullmatch(zone):
+        return []
+    return [f"TZ names no time zone ({zone}), so this machine's clock reads UTC. Limits follow STILLMOTION_TIMEZONE."]
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
 
 
 def login() -> str:

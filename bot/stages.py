@@ -7,6 +7,7 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable
 
+from bot.asking import asked
 from bot.catalogue import Offer
 from bot.delivery import deliver
 from bot.fetching import fetch
@@ -74,12 +75,12 @@ async def wait(ports: Ports, job: Job) -> Move:
 async def submit(ports: Ports, job: Job) -> Move:
     """Make the paid call, once; only a proof that no job exists lets it be made again."""
     offer = _offer(ports, job)
+    order = _order(ports, job, offer)
     try:
-        async with asyncio.timeout(offer.spec.submit_s):
-            ticket = await offer.provider.submit(offer.connection, _order(ports, job, offer))
+        ticket = await asked(offer.provider.submit(offer.connection, order), offer.spec.submit_s)
     except NoJob as proof:
         return _void(ports, job, proof)
-    except (ProviderError, TimeoutError, OSError):
+    except ProviderError:
         return move(job, Event.NO_ANSWER)
     return _ticket(job, offer, ticket)
 
@@ -107,24 +108,24 @@ async def give_up(ports: Ports, job: Job) -> Move:
 
 async def settle(ports: Ports, job: Job) -> Move:
     """Ask the provider's own log what became of a call that was never answered; nothing is ever sent again on a guess."""
-    offer = _offer(ports, job)
+    offer = ports.catalogue.get(job.offer)
+    if offer is None:
+        return _by_the_clock(job)
     found = await _reconciled(ports, job, offer)
     if isinstance(found, Absent):
         return move(job, Event.VOID_WAIT)
     if found is not None:
         return _ticket(job, offer, found)
-    if job.clock_due:
-        return move(job, Event.LOST if job.gave_place_back else Event.DEADLINE, due_in_ms=_asks_again_ms(job, offer))
-    return move(job, Event.RUNNING, due_in_ms=_asks_again_ms(job, offer))
+    event = _CLOCK[job.state, job.gave_place_back] if job.clock_due else Event.RUNNING
+    return move(job, event, due_in_ms=_asks_again_ms(job, offer))
 
 
 async def _reconciled(ports: Ports, job: Job, offer: Offer) -> Ticket | Absent | None:
     if offer.provider.reconcile is None:
         return None
     try:
-        async with asyncio.timeout(LOOK_S):
-            return await offer.provider.reconcile(offer.connection, _order(ports, job, offer))
-    except (ProviderError, TimeoutError, OSError):
+        return await asked(offer.provider.reconcile(offer.connection, _order(ports, job, offer)), LOOK_S)
+    except ProviderError:
         return None
 
 
@@ -134,15 +135,16 @@ def _asks_again_ms(job: Job, offer: Offer) -> int | None:
 
 async def look(ports: Ports, job: Job) -> Move:
     """Look once; no error and no unknown word ends a job, only the provider's own end or its retention does."""
-    offer = _offer(ports, job)
+    offer = ports.catalogue.get(job.offer)
+    if offer is None:
+        return _by_the_clock(job)
     if job.wished or job.hidden:
         await _ask_to_stop(job, offer)
     try:
-        async with asyncio.timeout(LOOK_S):
-            outcome: Outcome = await offer.provider.look(offer.connection, _its_ticket(job))
+        outcome: Outcome = await asked(offer.provider.look(offer.connection, _its_ticket(job)), LOOK_S)
     except TicketUnknown:
         return move(job, Event.TICKET_UNKNOWN)
-    except (ProviderError, TimeoutError, OSError):
+    except ProviderError:
         outcome = Running()
     return _seen(job, offer, outcome)
 
@@ -151,9 +153,8 @@ async def _ask_to_stop(job: Job, offer: Offer) -> None:
     """Ask the provider to stop, where it can; the look that follows tells whether it did."""
     if offer.provider.cancel is None:
         return
-    with contextlib.suppress(ProviderError, TimeoutError, OSError):
-        async with asyncio.timeout(LOOK_S):
-            await offer.provider.cancel(offer.connection, _its_ticket(job))
+    with contextlib.suppress(ProviderError):
+        await asked(offer.provider.cancel(offer.connection, _its_ticket(job)), LOOK_S)
 
 
 def _seen(job: Job, offer: Offer, outcome: Outcome) -> Move:
@@ -172,14 +173,33 @@ def _seen(job: Job, offer: Offer, outcome: Outcome) -> Move:
         case Cancelled(billed_usd_micros=billed):
             return move(job, Event.STOPPED, billed_usd_micros=billed)
     if job.clock_due:
-        over = job.state is State.LATE
-        return move(job, Event.RETENTION_OVER if over else Event.DEADLINE, due_in_ms=next_look_ms(offer.spec, job))
+        return move(job, _CLOCK[job.state, False], due_in_ms=next_look_ms(offer.spec, job))
     return move(job, Event.RUNNING, due_in_ms=next_look_ms(offer.spec, job), progress=outcome.progress)
+
+
+# What the clock alone decides, by state and whether its place was given back.
+_CLOCK: dict[tuple[State, bool], Event] = {
+    (State.UNSURE, False): Event.DEADLINE,
+    (State.UNSURE, True): Event.LOST,
+    (State.GENERATING, False): Event.DEADLINE,
+    (State.LATE, False): Event.RETENTION_OVER,
+    (State.FETCHING, False): Event.NO_OUTPUT,
+}
+
+
+def _by_the_clock(job: Job) -> Move:
+    """Make the clock's move for a job whose offer is not installed here: there is nobody to ask."""
+    if not job.clock_due:
+        raise LookupError(f"no offer {job.offer} is installed")
+    event = _CLOCK[job.state, job.gave_place_back and job.state is State.UNSURE]
+    kind = Kind.NO_OUTPUT if event is Event.NO_OUTPUT else None
+    return move(job, event, due_in_ms=None, kind=kind)
 
 
 async def bring(ports: Ports, job: Job) -> Move:
     """Fetch the finished video and keep it."""
-    return await fetch(ports, job, _offer(ports, job))
+    offer = ports.catalogue.get(job.offer)
+    return _by_the_clock(job) if offer is None else await fetch(ports, job, offer)
 
 
 async def post(ports: Ports, job: Job) -> Move:
@@ -204,6 +224,10 @@ STAGES: dict[State, Stage] = {
     State.DELIVERING: post,
     State.KEPT: keep,
 }
+
+
+ONLY_THE_CLOCK = frozenset({State.HELD, State.KEPT})
+"""The states that a worker ends when their time is over, and leaves alone until then."""
 
 
 def _offer(ports: Ports, job: Job) -> Offer:

@@ -29,6 +29,7 @@ class Waker:
         self._due: list[tuple[float, str]] = []
         self._at: dict[str, float] = {}
         self._woken = asyncio.Event()
+        self._stop = asyncio.Event()
         self._steps: set[asyncio.Task[None]] = set()
 
     def wake(self, job_id: str, in_s: float = 0.0) -> None:
@@ -41,6 +42,7 @@ class Waker:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until told to stop; then let running steps end, for a few seconds, and let the rest go."""
+        self._stop = stop
         stopping = asyncio.create_task(stop.wait())
         sweep_at_s = self._ports.monotonic()
         while not stop.is_set():
@@ -95,10 +97,12 @@ class Waker:
                     await self._fill(job.offer)
 
     async def _fill(self, offer: str) -> None:
-        """Let queued jobs in at the offer, as long as there is room."""
+        """Let queued jobs in at the offer, as long as there is room; one that is sent back into the line ends the round."""
         with _survived(offer):
-            while (admitted := await self._worker.admit(offer)) is not None:
+            while not self._stop.is_set() and (admitted := await self._worker.admit(offer)) is not None:
                 self._follow(admitted)
+                if admitted.state is State.QUEUED:
+                    return
 
     def _follow(self, job: Job) -> None:
         """Come back when the job is due; a queued one waits for its turn instead."""

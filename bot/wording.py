@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from storage.limits import usd
+from bot.platforms import text as platform_text
+from storage.limits import parse_amount, usd
 
 _PEOPLE = {"novita": "Novita", "aimlapi": "AI/ML API", "fal": "fal", "local": "This machine"}
 
@@ -14,10 +15,25 @@ def money(usd_micros: int | None) -> str:
     return "free" if usd_micros == 0 else f"${usd(usd_micros)}"
 
 
+def about(usd_micros: int | None) -> str:
+    """Return a price as it is told before anything was billed."""
+    return f"about {money(usd_micros)}" if usd_micros else money(usd_micros)
+
+
+def counted(amount: str, number: int | None = None) -> str:
+    """Return an amount in its unit, or another number in that unit: `5 videos`, `60 s of video`, `$20.00`."""
+    if amount.startswith("$"):
+        return f"${usd(parse_amount(amount).number if number is None else number)}"
+    if amount.endswith("s"):
+        return f"{amount[:-1] if number is None else number} s of video"
+    count = int(amount) if number is None else number
+    return f"{count} video" if count == 1 else f"{count} videos"
+
+
 def size(size_bytes: float) -> str:
     """Return bytes in the unit that reads best."""
-    for unit in ("bytes", "kB", "MB"):
-        if size_bytes < 1000 or unit == "MB":
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size_bytes < 1000 or unit == "GB":
             return f"{size_bytes:.0f} {unit}" if unit == "bytes" or size_bytes >= 100 else f"{size_bytes:.1f} {unit}"
         size_bytes /= 1000
     raise AssertionError
@@ -45,9 +61,10 @@ def provider(offer: str) -> str:
 
 
 def cut(text: str, most: int) -> str:
-    """Return text cut at a word, with an ellipsis where something is gone."""
-    text = " ".join(text.split())
-    if len(text) <= most:
-        return text
-    head = text[: most - 1]
-    return (head.rpartition(" ")[0] or head) + "…"
+    """Return text in one line, cut at a word, with an ellipsis where something is gone."""
+    return platform_text.cut(" ".join(text.split()), most)
+
+
+def quoted(text: str) -> str:
+    """Return what somebody wrote, as it is repeated in a sentence."""
+    return f"'{cut(text, 60)}'" if text.strip() else "nothing"

@@ -15,8 +15,9 @@ from bot import replies
 from bot.catalogue import Offer
 from bot.gate import Gate
 from bot.platforms.contract import Progress, Spot
+from bot.platforms.errors import PlatformError
 from bot.ports import Ports
-from bot.stages import STAGES, Stage, move, submit
+from bot.stages import ONLY_THE_CLOCK, STAGES, Stage, move, submit
 from providers.kit.errors import ProviderError
 from storage.contract import Job, Move
 from storage.errors import Stale, StorageError, Unavailable
@@ -29,15 +30,23 @@ STOP_S = 5.0
 FREE_FLOOR_BYTES = 64_000_000
 _WATCH_S = 0.25
 _RECORD_AGAIN_S = 0.5
+_TELL_S = 2.0
 
 
 class Worker:
     """Makes steps. With `only` it serves that one job and keeps its lease between steps."""
 
     def __init__(
-        self, ports: Ports, *, lease_s: float = LEASE_S, only: str | None = None, holder: str | None = None
+        self,
+        ports: Ports,
+        *,
+        lease_s: float = LEASE_S,
+        only: str | None = None,
+        holder: str | None = None,
+        free_floor_bytes: int = FREE_FLOOR_BYTES,
     ) -> None:
         self._ports, self._lease_ms, self._only = ports, int(lease_s * 1000), only
+        self._free_floor_bytes = free_floor_bytes
         self._holder = holder or uuid.uuid4().hex
         self._gate = Gate()
         self._busy: set[str] = set()
@@ -57,14 +66,18 @@ class Worker:
         offer = self._ports.catalogue.get(offer_name)
         if offer is None or offer.off is not None or not self._room_on_disk():
             return None
-        since_s, lease_ms = self._ports.monotonic(), int(1500 * offer.spec.submit_s)
-        admitted = await self._ports.store.admit(offer.terms, lease_ms=lease_ms, holder=self._holder, only=self._only)
-        if admitted is None:
-            return None
-        await self._tell(admitted)
-        if self._ports.monotonic() - since_s > 0.5 * offer.spec.submit_s:
-            return await self._record(move(admitted, Event.VOID_WAIT, detail="the lease might not outlast the call"))
-        return await self._advance(admitted, submit)
+        async with self._gate.passage(alone=False):
+            since_s, lease_ms = self._ports.monotonic(), int(1500 * offer.spec.submit_s)
+            terms, holder = offer.terms, self._holder
+            admitted = await self._ports.store.admit(terms, lease_ms=lease_ms, holder=holder, only=self._only)
+            if admitted is None:
+                return None
+            await self._tell(admitted)
+            if self._ports.monotonic() - since_s > 0.5 * offer.spec.submit_s:
+                next_move = move(admitted, Event.VOID_WAIT, detail="the lease might not outlast the call")
+            else:
+                next_move = await self._made(admitted, submit)
+        return await self._record(next_move)
 
     async def drive(self, job_id: str, *, until: Callable[[Job], bool], stop: asyncio.Event) -> Job:
         """Make a job's steps in turn, or watch them where another process makes them, until it stands as wished."""
@@ -98,31 +111,39 @@ class Worker:
     async def _step(self, job_id: str) -> Job | None:
         store = self._ports.store
         job = await store.job(job_id)
-        if job.state in FINAL or (job.due_in_ms is None and not job.clock_due):
+        waits = job.due_in_ms is None or job.state in ONLY_THE_CLOCK
+        if job.state in FINAL or (waits and not job.clock_due):
             return None
         if job.state is State.QUEUED and not job.clock_due and self._is_on(job):
             return await self.admit(job.offer)
-        if job.due_in_ms and not job.clock_due:
+        early = bool(job.due_in_ms) or (
+            job.state is State.DELIVERING and job.place.platform not in self._ports.platforms
+        )
+        if (early and not job.clock_due) or (job.state is State.SUBMITTING and job.lease_left_ms):
             return None
         claimed = await store.claim(job_id, lease_ms=self._lease_ms, holder=self._holder)
         return None if claimed is None else await self._advance(claimed, STAGES[claimed.state])
 
     async def _advance(self, job: Job, stage: Stage) -> Job | None:
         """Do what a leased job's state asks for, and record what came of it."""
-        async with self._gate.passage(alone=job.alone), self._lease_renewed(job):
-            try:
-                next_move = await stage(self._ports, job)
-            except asyncio.CancelledError:
-                await self._interrupted(job)
-                raise
-            except StorageError:
-                raise
-            except Exception as error:
-                log.exception("step failed", extra={"job": job.id, "state": job.state})
-                if job.state is not State.PREPARING:
-                    raise
-                next_move = move(job, Event.INTERNAL, detail=type(error).__name__)
+        async with self._lease_renewed(job), self._gate.passage(alone=job.alone):
+            next_move = await self._made(job, stage)
         return await self._record(next_move)
+
+    async def _made(self, job: Job, stage: Stage) -> Move:
+        try:
+            return await stage(self._ports, job)
+        except asyncio.CancelledError:
+            await self._interrupted(job)
+            raise
+        except StorageError:
+            await self._interrupted(job)
+            raise
+        except Exception as error:
+            log.exception("step failed", extra={"job": job.id, "state": job.state})
+            if job.state is not State.PREPARING:
+                raise
+            return move(job, Event.INTERNAL, detail=type(error).__name__)
 
     async def _record(self, next_move: Move) -> Job | None:
         """Write a move down, however long the disk takes to have room for it: a ticket must not be lost."""
@@ -168,21 +189,22 @@ class Worker:
 
     async def _interrupted(self, job: Job) -> None:
         """Write down, when we are told to stop in the middle, what is then known."""
-        if job.state is State.SUBMITTING:
-            await self._ports.store.record(move(job, Event.NO_ANSWER))
-        else:
-            await self.let_go(job)
+        with contextlib.suppress(StorageError):
+            if job.state is State.SUBMITTING:
+                await self._ports.store.record(move(job, Event.NO_ANSWER))
+            else:
+                await self.let_go(job)
 
     async def _tell(self, job: Job) -> None:
-        """Show progress where the job was asked for; what cannot be shown is let go."""
+        """Show progress where the job was asked for."""
         platform = self._ports.platforms.get(job.place.platform)
         offer = self._ports.catalogue.get(job.offer)
         if platform is None or offer is None or job.hidden or job.state in FINAL:
             return
-        ahead = await self._ports.store.ahead(job.id) if job.state is State.QUEUED else 0
-        spot = Spot(server=job.place.server, channel=job.place.channel, thread=job.place.thread)
-        text = replies.progress(job, offer.spec, ahead)
-        await platform.show_progress(spot, Progress(job=job.id, text=text, fraction=job.progress))
+        async with _as_a_notice(job):
+            ahead = await self._ports.store.ahead(job.id) if job.state is State.QUEUED else 0
+            text = replies.progress(job, offer.spec, ahead)
+            await platform.show_progress(_spot(job), Progress(job=job.id, text=text, fraction=job.progress))
 
     async def _erase_order(self, job: Job) -> None:
         """Remove what the provider keeps on this machine; what a crash leaves here is swept later."""
@@ -195,7 +217,8 @@ class Worker:
         """Say, where the job was asked for, what was changed in the picture and the sound."""
         platform, told = self._ports.platforms.get(job.place.platform), replies.changed(job.prepared)
         if platform is not None and told is not None:
-            await platform.say(Spot(server=job.place.server, channel=job.place.channel, thread=job.place.thread), told)
+            async with _as_a_notice(job):
+                await platform.say(_spot(job), told)
 
     def _is_on(self, job: Job) -> bool:
         offer: Offer | None = self._ports.catalogue.get(job.offer)
@@ -203,6 +226,20 @@ class Worker:
 
     def _room_on_disk(self) -> bool:
         free = shutil.disk_usage(self._ports.settings.database.parent).free
-        if free < FREE_FLOOR_BYTES:
+        if free < self._free_floor_bytes:
             log.error("the disk is full: nothing is submitted until there is room", extra={"free_bytes": free})
-        return free >= FREE_FLOOR_BYTES
+        return free >= self._free_floor_bytes
+
+
+def _spot(job: Job) -> Spot:
+    return Spot(server=job.place.server, channel=job.place.channel, thread=job.place.thread)
+
+
+@asynccontextmanager
+async def _as_a_notice(job: Job) -> AsyncIterator[None]:
+    """Let a notice go that cannot be shown, or not soon: it is progress only, and a paid call may be waiting behind it."""
+    try:
+        async with asyncio.timeout(_TELL_S):
+            yield
+    except (PlatformError, StorageError, TimeoutError) as error:
+        log.warning("a notice was not shown", extra={"job": job.id, "why": type(error).__name__})

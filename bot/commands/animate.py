@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,14 +15,14 @@ from zoneinfo import ZoneInfo
 from bot import replies, wording
 from bot.app import App, open_app
 from bot.commands import bar, views
-from bot.commands.console import Exit, Stop, say, show_json, stop_on_signals
+from bot.commands.console import Exit, Stop, say, show_json, stop_on_signals, user
 from bot.delivery import parcel
 from bot.intake import Rehearsal
 from bot.platforms.contract import Command, Spot
 from bot.platforms.errors import PlatformError
-from bot.platforms.terminal import NAME, SCOPE, TerminalPlatform
+from bot.platforms.terminal import NAME, NUMBERED, SCOPE, TerminalPlatform, numbered
 from bot.refusals import CONFIGURATION, LIMITS, Refused
-from bot.settings import Settings, login
+from bot.settings import Settings
 from bot.tidying import tidy
 from storage.contract import Facts, Job, Move
 from storage.errors import Stale
@@ -44,27 +44,24 @@ class Asked:
     as_json: bool = False
 
 
-def user() -> str:
-    """Return who asks, as PLATFORM/ID."""
-    return f"{NAME}/{login()}"
-
-
 async def animate(settings: Settings, asked: Asked) -> Exit:
     """Make one video, from the picture to the file."""
     stop = stop_on_signals()
-    with bar.meter(quiet=asked.as_json) as meter:
-        command = _command(settings, asked)
-        terminal = TerminalPlatform(meter.write, meter.draw, commands=[command])
-        async with open_app(settings, {NAME: terminal}, keeps_lease=True) as app:
-            accepted: list[Job] = []
+    command = _command(settings, asked)
+    meter = bar.meter(quiet=asked.as_json)
+    terminal = TerminalPlatform(meter.write, meter.draw, commands=[command])
+    async with open_app(settings, {NAME: terminal}, keeps_lease=True) as app:
+        accepted: list[Job] = []
 
-            async def handle(command: Command) -> None:
-                accepted.append(await _accepted(app, command))
+        async def handle(command: Command) -> None:
+            accepted.append(await _accepted(app, command))
 
+        with meter:
             await terminal.run(handle)
             job = await _driven(app, accepted[0], stop)
             await tidy(app.ports)
-            return await _finish(app, job, Path(job.place.channel), as_json=asked.as_json)
+        written = await terminal.find(parcel(app.ports, job)) if job.state is State.DELIVERED else None
+        return await _finish(app, job, Path(written or job.place.channel), as_json=asked.as_json)
 
 
 async def rehearse(settings: Settings, asked: Asked) -> Exit:
@@ -82,16 +79,17 @@ async def collect(settings: Settings, job_id: str, output: Path, *, as_json: boo
     """Go on with a job until its video is there, and write it to a file."""
     stop = stop_on_signals()
     target = _usable(output.absolute(), settings)
-    with bar.meter(quiet=as_json) as meter:
-        terminal = TerminalPlatform(meter.write, meter.draw, redirected={job_id: target})
-        async with open_app(settings, {NAME: terminal}) as app:
-            job = await app.store.job(job_id)
-            if job.state not in FINAL | {State.KEPT}:
+    meter = bar.meter(quiet=as_json)
+    terminal = TerminalPlatform(meter.write, meter.draw, redirected={job_id: target})
+    async with open_app(settings, {NAME: terminal}) as app:
+        job = await app.store.job(job_id)
+        if job.state not in FINAL | {State.HELD, State.KEPT}:
+            with meter:
                 await app.store.nudge(job_id)
                 job = await _driven(app, job, stop)
-            if job.state in {State.KEPT, State.DELIVERED}:
-                job = await _handed_over(app, job, terminal)
-            return await _finish(app, job, target, as_json=as_json)
+        if job.state in {State.KEPT, State.DELIVERED}:
+            job = await _handed_over(app, job, terminal)
+        return await _finish(app, job, target, as_json=as_json)
 
 
 async def _accepted(app: App, command: Command) -> Job:
@@ -99,7 +97,7 @@ async def _accepted(app: App, command: Command) -> Job:
         job = await app.intake.ask(NAME, command)
     except Refused as refused:
         raise _stop(refused, app.settings) from refused
-    price = wording.money(max((each.usd_micros or 0 for each in job.route), default=0))
+    price = wording.about(job.price_usd_micros)
     await app.ports.platforms[NAME].say(command.spot, f"Job {job.id}: {job.offer}, {job.seconds} s, {price}.")
     return job
 
@@ -119,13 +117,11 @@ async def _driven(app: App, job: Job, stop: asyncio.Event) -> Job:
 
 async def _handed_over(app: App, job: Job, terminal: TerminalPlatform) -> Job:
     """Write a kept or delivered job's video to the file asked for; a kept one is then delivered."""
-    carried = parcel(app.ports, job)
-    if not carried.video.is_file():
+    if job.result is None or not app.ports.blobs.path(job.result).is_file():
         raise Stop(
-            Exit.FAILED,
-            "swept",
-            f"The video of job {job.id} was swept after {app.settings.keep_days} days; it is gone.",
+            Exit.FAILED, "swept", f"The video of job {job.id} is gone: it was kept for {app.settings.keep_days} days."
         )
+    carried = parcel(app.ports, job)
     try:
         message = await terminal.find(carried) or await terminal.show_video(carried)
     except PlatformError as error:
@@ -173,13 +169,13 @@ def _stop(refused: Refused, settings: Settings) -> Stop:
 
 
 def _command(settings: Settings, asked: Asked) -> Command:
-    target = _usable((asked.output or _free_name(asked.image)).absolute(), settings)
+    target = _usable((asked.output or _free_name(asked.image)).absolute(), settings, asked.image, asked.audio)
     return Command(
         id=uuid.uuid4().hex,
         user=user(),
         scope=SCOPE,
         channel=None,
-        spot=Spot(server="local", channel=str(target)),
+        spot=Spot(server="local", channel=str(target), thread="" if asked.output else NUMBERED),
         prompt=asked.prompt,
         image=asked.image,
         audio=asked.audio,
@@ -193,22 +189,35 @@ def _command(settings: Settings, asked: Asked) -> Command:
 
 def _free_name(image: Path) -> Path:
     """Return a name beside nothing else: the picture's, in the working directory."""
-    names = (f"{image.stem}{number}.mp4" for number in ("", *(f"-{n}" for n in range(2, 10_000))))
-    return next(path for name in names if not (path := Path(name)).exists())
+    stem = os.fsencode(image.stem).decode(errors="replace")
+    return next(path for path in numbered(Path(f"{stem}.mp4")) if not path.exists())
 
 
-def _usable(target: Path, settings: Settings) -> Path:
-    """Refuse a file that could not be written before anything is made for it."""
-    why = None
-    if target.is_dir():
-        why = "it is a folder"
-    elif not target.parent.is_dir():
-        why = f"there is no folder {target.parent}"
-    elif not os.access(target.parent, os.W_OK | os.X_OK):
-        why = f"the folder {target.parent} may not be written"
+def _usable(target: Path, settings: Settings, *inputs: Path | None) -> Path:
+    """Refuse a file that could not be written, or must not be, before anything is made for it."""
+    why = _why_unusable(target, inputs)
     if why is not None:
         raise _stop(Refused("place_unusable", path=str(target), why=why), settings)
     return target
+
+
+def _why_unusable(target: Path, inputs: Iterable[Path | None]) -> str | None:
+    try:
+        str(target).encode()
+        if target.is_dir():
+            return "it is a folder"
+        if target.exists() and not target.is_file():
+            return "it is not an ordinary file"
+        if any(each is not None and each.exists() and target.exists() and each.samefile(target) for each in inputs):
+            return "it is what the video is made from"
+    except UnicodeEncodeError:
+        return "its name is not UTF-8 text"
+    except OSError as error:
+        return (error.strerror or "it cannot be looked at").lower()
+    folder = target.parent
+    if not folder.is_dir():
+        return f"there is no folder {folder}"
+    return None if os.access(folder, os.W_OK | os.X_OK) else f"the folder {folder} may not be written"
 
 
 def _rehearsed(rehearsal: Rehearsal) -> dict[str, Any]:
@@ -237,10 +246,10 @@ def _rehearsed(rehearsal: Rehearsal) -> dict[str, Any]:
 
 def _tell(rehearsal: Rehearsal) -> None:
     say(
-        f"{rehearsal.candidate.offer.name} would make it, {wording.money(rehearsal.candidate.usd_micros)}. Nothing was sent."
+        f"{rehearsal.candidate.offer.name} would make it, {wording.about(rehearsal.candidate.usd_micros)}. Nothing was sent."
     )
     for name, made in (("picture", rehearsal.image), ("sound", rehearsal.audio)):
         if made is not None:
             done = ", ".join(replies.changes(made.changes)) or "as it is"
-            say(f"The {name}: {done}; {wording.size(made.size_bytes)} as {made.mime}.")
+            say(f"The {name}: {done}; {wording.size(made.size_bytes)}.")
     show_json(rehearsal.body)

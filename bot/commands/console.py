@@ -7,15 +7,19 @@ import json
 import os
 import signal
 import sys
+import unicodedata
 from collections.abc import Awaitable, Callable, Sequence
 from enum import IntEnum
 from typing import Any, NoReturn, TypeVar
 
 from bot import log, settings
+from bot.platforms.terminal import NAME
 from bot.settings import BadSettings, Settings
 from storage.errors import StorageError, Unavailable, Unknown
 
 T = TypeVar("T")
+_TURNS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""What turns the direction of writing, and could make one word look like another."""
 
 
 class Exit(IntEnum):
@@ -38,6 +42,11 @@ class Stop(Exception):
         self.code, self.error, self.message = code, error, message
 
 
+def user() -> str:
+    """Return who asks, as PLATFORM/ID."""
+    return f"{NAME}/{settings.login()}"
+
+
 def say(text: str) -> None:
     """Print a line for a person to stderr; what its encoding cannot write becomes `?`."""
     _print(text, sys.stderr)
@@ -56,7 +65,11 @@ def _print(text: str, stream: Any) -> None:
 
 def _printable(text: str) -> str:
     """Return text that cannot steer a terminal: control characters but line ends and tabs are shown as `?`."""
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else "?" for letter in text)
+    return "".join("?" if _steers(letter) else letter for letter in text)
+
+
+def _steers(letter: str) -> bool:
+    return letter not in "\n\t" and (unicodedata.category(letter) in {"Cc", "Cs"} or letter in _TURNS)
 
 
 def show_json(document: Any) -> None:
@@ -73,16 +86,31 @@ def show_rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         for row in (head, *rows):
             show("\t".join(row))
         return
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    for row in (head, *rows):
-        show("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    columns = [_aligned(column) for column in zip(head, *rows, strict=True)]
+    for line in zip(*columns, strict=True):
+        show("  ".join(line).rstrip())
+
+
+def _aligned(column: Sequence[str]) -> list[str]:
+    """Return a column's cells in one width: numbers to the right, words to the left."""
+    width = max(map(_cells, column))
+    numeric = len(column) > 1 and all(cell.replace(".", "").isdecimal() for cell in column[1:])
+    gaps = [" " * (width - _cells(cell)) for cell in column]
+    return [gap + cell if numeric else cell + gap for cell, gap in zip(column, gaps, strict=True)]
+
+
+def _cells(text: str) -> int:
+    """Return how many cells of a terminal the text takes."""
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def run(command: Callable[[Settings], Awaitable[Exit]], *, as_json: bool = False, logs: bool = False) -> NoReturn:
     """Read the settings, run a command and leave with its exit code; every error is one sentence."""
     try:
         found = settings.load()
-        level = found.log_level if logs or "STILLMOTION_LOG_LEVEL" in os.environ else "WARNING"
+        level = found.log_level if logs or "log_level" in found.model_fields_set else "WARNING"
         log.set_up(level, found.log_format)
         code = asyncio.run(_awaited(command, found))
     except Stop as stop:
@@ -96,6 +124,8 @@ def run(command: Callable[[Settings], Awaitable[Exit]], *, as_json: bool = False
         )
     except StorageError as error:
         code = _report(Stop(Exit.FAILED, "storage", f"It could not be written: {error}"), as_json=as_json)
+    except UnicodeEncodeError:
+        code = _report(Stop(Exit.REFUSED, "argument", "Something that was typed is not UTF-8 text."), as_json=as_json)
     except KeyboardInterrupt:
         code = Exit.UNFINISHED
     except BrokenPipeError:

@@ -8,8 +8,7 @@ from zoneinfo import ZoneInfo
 from bot import replies, wording
 from bot.app import open_app, open_store
 from bot.commands import views
-from bot.commands.animate import user
-from bot.commands.console import Exit, Stop, say, show, show_json, show_rows
+from bot.commands.console import Exit, Stop, say, show, show_json, show_rows, user
 from bot.settings import Settings
 from storage.contract import Facts, Job, Move, Store
 from storage.errors import OverBudget, Stale
@@ -17,19 +16,22 @@ from storage.states import FINAL, Event, State
 
 _BEING_MADE = {State.GENERATING, State.LATE}
 _STOP_S = 10.0
+_NO_JOBS = 'No jobs yet. Make a video: stillmotion animate PICTURE "slow zoom in"'
 
 
 async def jobs(settings: Settings, state: str | None, *, as_json: bool) -> Exit:
     """List the newest jobs."""
     if state is not None and state not in set(State):
-        raise Stop(Exit.REFUSED, "state", f"There is no state {state!r}. The states are {', '.join(State)}.")
+        raise Stop(
+            Exit.REFUSED, "state", f"There is no state {wording.quoted(state)}. The states are {', '.join(State)}."
+        )
     store = open_store(settings)
     try:
         found = await store.jobs(state=state)
         if as_json:
             show_json([views.job_document(job, await store.trail(job.id)) for job in found])
         elif not found:
-            say('No jobs yet. Make one: stillmotion animate PICTURE "slow zoom in"')
+            say(_NO_JOBS if state is None else f"No job is {state} now. `stillmotion jobs` lists all of them.")
         else:
             show_rows(views.JOB_HEAD, [views.job_row(job, ZoneInfo(settings.timezone)) for job in found])
     finally:
@@ -47,12 +49,8 @@ async def job(settings: Settings, job_id: str, *, as_json: bool) -> Exit:
     if as_json:
         show_json(views.job_document(found, trail))
         return Exit.DONE
-    show(f"{found.id}  {found.state}  {found.offer}  {found.subjects.user.removeprefix('user:')}")
-    show(f"  {wording.cut(found.request.get('prompt', ''), 200)}")
-    for each in trail:
-        detail = f"  {wording.cut(each.detail, 100)}" if each.detail and not each.detail.startswith("{") else ""
-        show(f"  {views.clock(each.at_ms, ZoneInfo(settings.timezone))}  {each.event:<14} {each.target}{detail}")
-    show(f"  {replies.ended(found)}")
+    show("\n".join(views.job_lines(found, trail, ZoneInfo(settings.timezone))))
+    say(replies.ended(found))
     return Exit.DONE
 
 
@@ -85,7 +83,7 @@ async def cancel(settings: Settings, job_id: str, *, discard: bool) -> Exit:
 async def resolve(settings: Settings, job_id: str, outcome: str, ticket: str | None) -> Exit:
     """Settle an unsure job by what an operator found out at the provider."""
     if outcome not in {"paid", "unpaid"}:
-        raise Stop(Exit.REFUSED, "argument", f"--as takes paid or unpaid, not {outcome!r}.")
+        raise Stop(Exit.REFUSED, "argument", f"--as takes paid or unpaid, not {wording.quoted(outcome)}.")
     if outcome == "unpaid" and ticket is not None:
         raise Stop(Exit.REFUSED, "argument", "--ticket goes with --as paid: what was not paid has no ticket.")
     event = Event.UNPAID if outcome == "unpaid" else Event.LOST if ticket is None else Event.TICKET

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import textwrap
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from bot.commands import views
 from bot.commands.console import Exit, show, show_json
 from bot.settings import Settings
 from providers.kit.registry import discover
+from providers.kit.spec import Audience, Option
 
 
 def catalogue(settings: Settings) -> Catalogue:
@@ -24,8 +27,7 @@ async def offers(settings: Settings, *, as_json: bool) -> Exit:
     if as_json:
         show_json([views.offer_document(offer) for offer in found])
         return Exit.DONE
-    for offer in found:
-        show("\n".join(_lines(offer)))
+    show("\n\n".join("\n".join(_lines(offer)) for offer in found))
     return Exit.DONE
 
 
@@ -34,10 +36,11 @@ def _lines(offer: Offer) -> list[str]:
     state = "on" if offer.off is None else f"off: {offer.off}"
     image, audio = spec.image, spec.audio
     sound = "none" if audio is None else f"{audio.min_s:g} to {audio.max_s:g} s, up to {wording.size(audio.max_bytes)}"
-    options = [f"    {o.name:<18}{o.range}{_default(o.default)}\n{'':22}{o.help}" for o in spec.options]
+    about = f"{spec.label}. {spec.note}".rstrip(". ") + "."
+    width = max(40, shutil.get_terminal_size().columns - 1)
     return [
         f"{offer.name} ({state})",
-        f"  {spec.label}. {spec.note}".rstrip(". ") + ".",
+        *textwrap.wrap(about, width, initial_indent="  ", subsequent_indent="  "),
         f"  price     {_prices(offer)}",
         f"  prompt    up to {spec.prompt_max_chars} characters{'' if spec.prompt_required else ', or none'}",
         f"  picture   {image.min_side_px} to {image.max_side_px} pixels a side, up to {wording.size(image.max_bytes)}",
@@ -45,9 +48,14 @@ def _lines(offer: Offer) -> list[str]:
         f"  can       {', '.join(views.abilities(offer))}",
         f"  at once   {offer.bound}; late after {wording.span(offer.deadline_s)}; looked for up to {wording.span(spec.retention_s)}",
         "  options",
-        *options,
-        "",
+        *(line for option in spec.options for line in _option_lines(option, width)),
     ]
+
+
+def _option_lines(option: Option, width: int) -> list[str]:
+    who = "" if option.audience is Audience.EVERYONE else f"; for {option.audience}s"
+    head = f"    {option.name:<16}{option.range}{_default(option.default)}{who}"
+    return [head, *textwrap.wrap(option.help, width, initial_indent=" " * 20, subsequent_indent=" " * 20)]
 
 
 def _default(default: object) -> str:

@@ -12,6 +12,7 @@ from bot.app import open_store
 from bot.commands import views
 from bot.commands.console import Exit, Stop, say, show, show_json, show_rows
 from bot.settings import Settings
+from bot.wording import quoted
 from storage.contract import Facts, Move, Rule, Store, Usage
 from storage.errors import Stale, Unknown
 from storage.limits import BadAmount, parse_amount, parse_limits
@@ -27,13 +28,16 @@ _BOOKS = ("allowance", "spend")
 
 async def usage(settings: Settings, since: str, by: str, book: str, *, form: str) -> Exit:
     """Sum a book."""
-    if by not in _BY or book not in _BOOKS:
-        raise Stop(Exit.REFUSED, "argument", f"--by takes {', '.join(_BY)}; --book takes {' or '.join(_BOOKS)}.")
+    if by not in _BY:
+        raise Stop(Exit.REFUSED, "argument", f"--by takes {', '.join(_BY[:-1])} or {_BY[-1]}, not {quoted(by)}.")
+    if book not in _BOOKS:
+        raise Stop(Exit.REFUSED, "argument", f"--book takes {' or '.join(_BOOKS)}, not {quoted(book)}.")
     store = open_store(settings)
     try:
-        found = await store.usage(book=book, by=by, since_ms=_since_ms(since))
+        lines = await store.usage(book=book, by=by, since_ms=_since_ms(since))
     finally:
         await store.close()
+    found = [line for line in lines if line.videos or line.seconds or any(_dollars_of(line))]
     if form == "json":
         show_json([_usage_document(by, each) for each in found])
     elif form == "csv":
@@ -51,7 +55,7 @@ async def usage(settings: Settings, since: str, by: str, book: str, *, form: str
 def _since_ms(text: str) -> int:
     match = re.fullmatch(r"(\d{1,5})([dh])", text)
     if match is None:
-        raise Stop(Exit.REFUSED, "argument", f"--since takes a length of time like 30d or 24h, not {text!r}.")
+        raise Stop(Exit.REFUSED, "argument", f"--since takes a length of time like 30d or 24h, not {quoted(text)}.")
     return int(match[1]) * (DAY_MS if match[2] == "d" else HOUR_MS)
 
 
@@ -67,8 +71,11 @@ def _usage_document(by: str, used: Usage) -> dict[str, object]:
 
 
 def _usage_row(used: Usage) -> list[str]:
-    money = (used.usd_micros, used.reserved_usd_micros, used.assumed_usd_micros)
-    return [used.key, str(used.videos), str(used.seconds), *(f"{each / 1_000_000:.2f}" for each in money)]
+    return [used.key, str(used.videos), str(used.seconds), *(f"{each / 1_000_000:.2f}" for each in _dollars_of(used))]
+
+
+def _dollars_of(used: Usage) -> tuple[int, int, int]:
+    return used.usd_micros, used.reserved_usd_micros, used.assumed_usd_micros
 
 
 def _csv(by: str, found: list[Usage]) -> str:
@@ -78,37 +85,23 @@ def _csv(by: str, found: list[Usage]) -> str:
     writer.writerow([by, "videos", "seconds", "usd", "reserved_usd", "assumed_usd"])
     for used in found:
         key = f"'{used.key}" if used.key[:1] in {"=", "+", "-", "@"} else used.key
-        writer.writerow(
-            [
-                key,
-                used.videos,
-                used.seconds,
-                *(m / 1_000_000 for m in (used.usd_micros, used.reserved_usd_micros, used.assumed_usd_micros)),
-            ]
-        )
+        writer.writerow([key, used.videos, used.seconds, *(m / 1_000_000 for m in _dollars_of(used))])
     return out.getvalue()
 
 
 async def limits(settings: Settings, verb: str, subject: str | None, amount: str | None, *, as_json: bool) -> Exit:
     """Show, set, clear or raise once the limits of a subject."""
-    if verb != "show":
+    if verb not in {"show", "set", "clear", "grant"}:
+        raise Stop(Exit.REFUSED, "argument", f"limits takes show, set, clear or grant, not {quoted(verb)}.")
+    if verb != "show" or subject is not None:
         subject = _checked_subject(subject)
     store = open_store(settings)
     try:
-        match verb:
-            case "show":
-                await _show_limits(settings, await store.limits(subject), as_json=as_json)
-            case "set":
-                await store.set_limits(_checked_subject(subject), _checked_limits(amount))
-                say(f"{subject} now has {amount}.")
-            case "clear":
-                had = await store.clear_limits(_checked_subject(subject))
-                say(f"{subject} has no limits of its own any more." if had else f"{subject} had no limits of its own.")
-            case "grant":
-                raised = await store.grant(_checked_subject(subject), _checked_amount(amount), rules=settings.rules)
-                say(f"{amount} more for {subject}, once, on top of {', '.join(raised)}.")
-            case _:
-                raise Stop(Exit.REFUSED, "argument", f"limits takes show, set, clear or grant, not {verb!r}.")
+        told = None if subject is None else await _ruled(store, settings, verb, subject, amount)
+        if told is None or as_json:
+            await _show_limits(settings, await store.limits(subject), as_json=as_json)
+        else:
+            say(told)
     except Unknown as unknown:
         raise Stop(
             Exit.REFUSED,
@@ -118,6 +111,22 @@ async def limits(settings: Settings, verb: str, subject: str | None, amount: str
     finally:
         await store.close()
     return Exit.DONE
+
+
+async def _ruled(store: Store, settings: Settings, verb: str, subject: str, amount: str | None) -> str | None:
+    """Do what the verb says, and return what was done."""
+    match verb:
+        case "set":
+            await store.set_limits(subject, _checked_limits(amount))
+            return f"{subject} now has {amount}."
+        case "clear":
+            had = await store.clear_limits(subject)
+            return f"{subject} has no limits of its own any more." if had else f"{subject} had no limits of its own."
+        case "grant":
+            granted = _checked_amount(amount)
+            raised = await store.grant(subject, granted, rules=settings.rules)
+            return f"{subject} may use {wording.counted(granted)} more, once, on top of {', '.join(raised)}."
+    return None
 
 
 async def _show_limits(settings: Settings, found: list[Rule], *, as_json: bool) -> None:
@@ -156,20 +165,24 @@ def _checked_subject(subject: str | None) -> str:
 
 
 def _checked_limits(amount: str | None) -> str:
+    if amount is None:
+        raise Stop(Exit.REFUSED, "argument", f"Say how much, {_AMOUNTS}.")
     try:
-        parse_limits(amount or "")
+        parse_limits(amount)
     except BadAmount as bad:
-        raise Stop(Exit.REFUSED, "argument", f"{str(bad)!r} is no limit; write it {_AMOUNTS}.") from bad
-    assert amount is not None
+        raise Stop(Exit.REFUSED, "argument", f"{quoted(str(bad))} is no limit; write it {_AMOUNTS}.") from bad
     return amount
 
 
 def _checked_amount(amount: str | None) -> str:
+    if amount is None:
+        raise Stop(Exit.REFUSED, "argument", "Say how much more: 3 (videos), 30s or $5.")
     try:
-        parse_amount(amount or "")
+        parse_amount(amount)
     except BadAmount as bad:
-        raise Stop(Exit.REFUSED, "argument", f"{str(bad)!r} is nothing to grant; write 3 (videos), 30s or $5.") from bad
-    assert amount is not None
+        raise Stop(
+            Exit.REFUSED, "argument", f"{quoted(str(bad))} is nothing to grant; write 3 (videos), 30s or $5."
+        ) from bad
     return amount
 
 
@@ -199,11 +212,11 @@ async def scopes(settings: Settings, verb: str | None, scope: str | None, approv
 
 def _check_scope(verb: str, scope: str | None, approvals: str | None) -> None:
     if verb not in {"allow", "deny"}:
-        raise Stop(Exit.REFUSED, "argument", f"scopes takes allow or deny, not {verb!r}.")
+        raise Stop(Exit.REFUSED, "argument", f"scopes takes allow or deny, not {quoted(verb)}.")
     if scope is None or not _SCOPE.fullmatch(scope):
         raise Stop(Exit.REFUSED, "argument", "Name a server or workspace as PLATFORM/ID, like discord/1234.")
     if approvals not in {None, "on", "off"}:
-        raise Stop(Exit.REFUSED, "argument", f"--approvals takes on or off, not {approvals!r}.")
+        raise Stop(Exit.REFUSED, "argument", f"--approvals takes on or off, not {quoted(approvals)}.")
 
 
 async def _cancel(store: Store, job_id: str) -> None:

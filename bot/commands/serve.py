@@ -11,6 +11,7 @@ from bot import settings
 from bot.app import App, open_app
 from bot.commands.animate import Asked, animate
 from bot.commands.console import Exit, say, stop_on_signals
+from bot.platforms.terminal import NAME, DepartedTerminal
 from bot.settings import Settings
 from bot.tidying import tidy
 from storage.errors import StorageError
@@ -21,7 +22,9 @@ _TIDY_S = 3600.0
 async def run(found: Settings) -> Exit:
     """Serve every job until SIGTERM or SIGINT."""
     stop = stop_on_signals()
-    async with open_app(found) as app:
+    for remark in settings.remarks():
+        say(remark)
+    async with open_app(found, {NAME: DepartedTerminal()}) as app:
         for offer in app.ports.catalogue.offers.values():
             say(f"{offer.name} is {'on' if offer.off is None else f'off: {offer.off}'}")
         say("Serving jobs. Stop with Ctrl-C.")

@@ -19,14 +19,23 @@ _BEING_MADE = {State.GENERATING, State.LATE, State.KEPT}
 
 async def backup(settings: Settings, target: Path) -> Exit:
     """Write a consistent copy of the database."""
+    target = target.absolute()
+    if not settings.database.exists():
+        raise Stop(
+            Exit.CONFIGURATION,
+            "configuration",
+            f"There is no database {settings.database} to copy. Set STILLMOTION_DATABASE_URL, or go to its folder.",
+        )
+    if target.exists():
+        raise Stop(Exit.REFUSED, "argument", f"{target} exists already. Name a new file.")
+    if not target.parent.is_dir():
+        raise Stop(Exit.REFUSED, "argument", f"There is no folder {target.parent}. Make it, or name another file.")
     store = open_store(settings)
     try:
-        await store.backup(target.absolute())
+        await store.backup(target)
     finally:
         await store.close()
-    say(
-        f"Copied to {target}. Put back, it asks what became of the jobs that it does not know about; nothing is submitted on a guess."
-    )
+    say(f"Copied to {target}. Where it is put back, jobs not yet submitted become unsure: nothing is paid for twice.")
     return Exit.DONE
 
 

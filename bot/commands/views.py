@@ -62,6 +62,29 @@ def job_row(job: Job, zone: ZoneInfo) -> list[str]:
     return [job.id, state, job.offer, clock(job.created_at_ms, zone), job.subjects.user.removeprefix("user:"), prompt]
 
 
+def job_lines(job: Job, trail: Sequence[Trail], zone: ZoneInfo) -> list[str]:
+    """Return a job and its history as a page for a person."""
+    place = " ".join(filter(None, (job.place.platform, job.place.server, job.place.channel, job.place.thread)))
+    options = ", ".join(f"{name} {value}" for name, value in job.request.get("options", {}).items())
+    facts = {
+        "prompt": wording.cut(job.request.get("prompt", ""), 200),
+        "offer": f"{job.offer}, {job.seconds} s{options and ', '}{options}",
+        "by": job.subjects.user.removeprefix("user:"),
+        "place": place,
+        "ticket": job.ticket or "",
+    }
+    return [
+        f"{job.id}  {job.state}" + (f" ({job.failure})" if job.failure else ""),
+        *(f"  {name:<8}{fact}" for name, fact in facts.items() if fact),
+        *(f"  {clock(each.at_ms, zone)}  {each.event:<16}{each.target}{_detail(each)}" for each in trail),
+    ]
+
+
+def _detail(line: Trail) -> str:
+    """Return what a line of the history adds; facts that only code reads are left out."""
+    return f"  {wording.cut(line.detail, 100)}" if line.detail and not line.detail.startswith("{") else ""
+
+
 JOB_HEAD = ["ID", "STATE", "OFFER", "ASKED", "BY", "PROMPT"]
 
 

@@ -85,6 +85,10 @@ class VideoFacts:
     index_first: bool
 
 
+class Unjudged(Exception):
+    """The decoder gave out over a video, which says nothing against the video."""
+
+
 class BadVideo(Exception):
     """What came back is not a whole video; `detail` is for operators."""
 

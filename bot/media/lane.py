@@ -107,6 +107,6 @@ def _read(role: str, answer: bytes, code: int | None) -> dict[str, Any]:
     if code is None or code > 0:
         raise RuntimeError(f"the media process ended with {code}")
     if code:
-        raise Unfit(role, UnfitReason.CORRUPT, detail=f"decoder ended with {code}")
+        raise Unfit(role, UnfitReason.CORRUPT, detail=f"decoder ended with {code}", gave_out=True)
     told: dict[str, Any] = json.loads(answer)
     return told

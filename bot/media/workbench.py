@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bot.media.contract import BadVideo, Change, Prepared, Screened, Unfit, VideoFacts
+from bot.media.contract import BadVideo, Change, Prepared, Screened, Unfit, UnfitReason, Unjudged, VideoFacts
 from bot.media.lane import Lane, Task
 from providers.kit.spec import AudioLimits, ImageLimits
 
@@ -77,6 +77,7 @@ class Workbench:
 
         Raises:
             BadVideo: it is none, or not whole.
+            Unjudged: nobody can tell.
         """
         with _as_bad_video():
             facts = await self._work.run(self._video("inspect"), path)
@@ -88,6 +89,7 @@ class Workbench:
 
         Raises:
             BadVideo: it is no whole MP4.
+            Unjudged: nobody can tell.
         """
         with _as_bad_video(), _new_file(out.parent, out.suffix) as made:
             await self._work.run(self._video("make_streamable", made), path)
@@ -125,4 +127,6 @@ def _as_bad_video() -> Iterator[None]:
     try:
         yield
     except Unfit as unfit:
+        if unfit.reason is UnfitReason.TOO_SLOW or unfit.facts.get("gave_out"):
+            raise Unjudged(unfit.reason) from None
         raise BadVideo(str(unfit.facts.get("detail", unfit.reason))) from None

@@ -1,0 +1,38 @@
+"""What goes in and comes out: a small picture and a small whole video, its index first or last."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import av
+from PIL import Image
+
+_SIDE, _FRAMES = 64, 12
+
+
+@cache
+def picture() -> bytes:
+    """Return a JPEG that fits every offer."""
+    out = io.BytesIO()
+    Image.radial_gradient("L").resize((400, 400)).convert("RGB").save(out, "JPEG")
+    return out.getvalue()
+
+
+@cache
+def video(*, index_first: bool = True) -> bytes:
+    """Return a whole MP4 of a second."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "made.mp4"
+        options = {"movflags": "+faststart"} if index_first else {}
+        with av.open(out, "w", format="mp4", options=options) as container:
+            stream = container.add_stream("libx264", rate=_FRAMES, options={"preset": "ultrafast"})
+            stream.width, stream.height, stream.pix_fmt = _SIDE, _SIDE, "yuv420p"
+            for number in range(_FRAMES):
+                frame = av.VideoFrame(_SIDE, _SIDE, "gray8")
+                frame.planes[0].update(bytes([20 * number]) * (_SIDE * _SIDE))
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return out.read_bytes()
