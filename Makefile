@@ -30,7 +30,7 @@ test: $(DEV_STAMP) ## every check, in under ten minutes
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/interrogate --quiet bot providers storage tests bench
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 torture: $(DEV_STAMP) ## the long matrices
 	$(BIN)/pytest -m torture

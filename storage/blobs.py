@@ -12,7 +12,6 @@ from pathlib import Path
 
 from storage.errors import Unavailable
 
-
 _INCOMING = ".incoming-"
 
 
@@ -26,14 +25,14 @@ class DirectoryBlobs:
         """Keep a copy of the file's bytes, durably; their sha256.
 
         Raises:
-            Unavailable: the folder cannot be written.
+            Unavailable: the file cannot be read, or the folder not written.
         """
         try:
             return await asyncio.to_thread(self._put, source)
         except OSError as error:
-            raise Unavailable(
-                f"The media folder {self._folder} cannot be written: {error.strerror or error}."
-            ) from error
+            unread = error.filename == str(source)
+            what = f"file {source} cannot be read" if unread else f"media folder {self._folder} cannot be written"
+            raise Unavailable(f"The {what}: {error.strerror or error}.") from error
 
     def path(self, blob: str) -> Path:
         return self._folder / blob[:2] / blob
@@ -46,9 +45,9 @@ class DirectoryBlobs:
 
     def _older_than(self, before_s: float) -> list[str]:
         for half in self._folder.glob(f"{_INCOMING}*"):
-            if half.stat().st_mtime < before_s:
+            if _is_older(half, before_s):
                 half.unlink(missing_ok=True)
-        return [path.name for path in self._folder.glob("??/*") if path.stat().st_mtime < before_s]
+        return [path.name for path in self._folder.glob("??/*") if _is_older(path, before_s)]
 
     def _put(self, source: Path) -> str:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,6 +66,14 @@ class DirectoryBlobs:
             raise
         _sync_folder(self.path(blob).parent)
         return blob
+
+
+def _is_older(path: Path, before_s: float) -> bool:
+    """Whether a file, which another may take away meanwhile, is there and was written before that."""
+    try:
+        return path.stat().st_mtime < before_s
+    except FileNotFoundError:
+        return False
 
 
 def _sync_folder(folder: Path) -> None:

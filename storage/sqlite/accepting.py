@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -17,8 +17,12 @@ from storage.sqlite.rows import (
     BUSY_MS,
     DRAFT_MS,
     HELD_MS,
+    NEW_JOB,
+    Columns,
     dump,
+    dump_place,
     dump_route,
+    job_of,
     plain,
     read_job,
     remember_blobs,
@@ -31,7 +35,10 @@ from storage.windows import local_day
 _EPOCH_MS = 946_684_800_000
 _OPEN_STATES = ", ".join(f"'{state}'" for state in sorted(OPEN))
 _OPEN_JOBS = f"SELECT count(*) FROM jobs WHERE user = ? AND hidden = 0 AND state IN ({_OPEN_STATES})"  # noqa: S608 - our own words
+_ANSWER_WITH_JOB = "INSERT INTO commands (id, job) VALUES (?, ?) ON CONFLICT DO UPDATE SET job = excluded.job"
+_INSERT = f"INSERT INTO jobs ({', '.join(NEW_JOB)}) VALUES ({', '.join('?' * len(NEW_JOB))})"  # noqa: S608 - column names
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_AS_PYTHON_READS = str.maketrans(_ALPHABET, "0123456789ABCDEFGHIJKLMNOPQRSTUV")
 
 
 def accept(db: sqlite3.Connection, acceptance: Acceptance, now: int) -> Accepted | Refusal:
@@ -44,9 +51,9 @@ def accept(db: sqlite3.Connection, acceptance: Acceptance, now: int) -> Accepted
         found = _open_cap(db, acceptance) or found
     if found:
         return _refuse(db, acceptance, found, now)
-    job = _insert_job(db, replace(acceptance, route=route), State.PREPARING, now)
-    db.execute("INSERT OR REPLACE INTO commands (id, job) VALUES (?, ?)", (acceptance.command_id, job))
-    return Accepted(job=read_job(db, job, now))
+    job = _insert_job(db, acceptance, route, State.PREPARING, now)
+    db.execute(_ANSWER_WITH_JOB, (acceptance.command_id, job.id))
+    return Accepted(job=job)
 
 
 def _answered(db: sqlite3.Connection, command_id: str, now: int) -> Accepted | Refusal | None:
@@ -149,48 +156,62 @@ def hold(db: sqlite3.Connection, draft: str, now: int) -> Job | Refusal:
     route, found = _affordable(db, acceptance, now, but=budget)
     if found:
         return _refusal(found, draft)
-    job = _insert_job(db, replace(acceptance, route=route), State.HELD, now, budget)
-    db.execute("UPDATE drafts SET job = ? WHERE id = ?", (job, draft))
-    db.execute("UPDATE commands SET job = ? WHERE draft = ?", (job, draft))
-    return read_job(db, job, now)
-
-
-def _insert_job(
-    db: sqlite3.Connection, acceptance: Acceptance, state: State, now: int, budget: str | None = None
-) -> str:
-    job, subjects, route = next_id(db, "jobs", now), acceptance.subjects, acceptance.route
-    reserved = max((priced.usd_micros or 0 for priced in route), default=0)
-    day = local_day(now, ZoneInfo(acceptance.rules.zone)).isoformat()
-    held = state is State.HELD
-    db.execute(
-        """INSERT INTO jobs (id, state, due_at, clock_at, user, scope, channel, roles, platform, place, request, seconds, route,
-        offer, day, reserved_usd_micros, budget, created_at, state_since, preparing_since, lease_until, holder)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        (
-            job, state, None if held else now, now + (HELD_MS if held else BUSY_MS), subjects.user, subjects.scope, subjects.channel,
-            dump(subjects.roles), acceptance.place.platform, dump(asdict(acceptance.place)), dump(acceptance.request),
-            acceptance.seconds, dump_route(route), route[0].offer, day, reserved, budget, now, now, None if held else now,
-            now + acceptance.lease_ms, acceptance.holder,
-        ),
-    )  # fmt: skip
-    write_inputs(db, job, "original", acceptance.inputs)
-    remember_blobs(db, [each.blob for each in acceptance.inputs], now)
-    _reserve(db, job, acceptance, reserved, day, now, both=not held)
-    write_event(db, job, now, "asked" if held else "accepted", "", state)
+    job = _insert_job(db, acceptance, route, State.HELD, now, budget)
+    db.execute("UPDATE drafts SET job = ? WHERE id = ?", (job.id, draft))
+    db.execute("UPDATE commands SET job = ? WHERE draft = ?", (job.id, draft))
     return job
 
 
-def _reserve(
-    db: sqlite3.Connection, job: str, acceptance: Acceptance, reserved: int, day: str, now: int, *, both: bool
-) -> None:
-    subjects = acceptance.subjects
+def _insert_job(
+    db: sqlite3.Connection,
+    acceptance: Acceptance,
+    route: tuple[Priced, ...],
+    state: State,
+    now: int,
+    budget: str | None = None,
+) -> Job:
+    job, subjects, place = next_id(db, "jobs", now), acceptance.subjects, acceptance.place
+    reserved = max((priced.usd_micros or 0 for priced in route), default=0)
+    day = local_day(now, ZoneInfo(acceptance.rules.zone)).isoformat()
+    held = state is State.HELD
+    row = NEW_JOB | {
+        "id": job,
+        "state": state.value,
+        "lease_until": now + acceptance.lease_ms,
+        "holder": acceptance.holder,
+        "due_at": None if held else now,
+        "clock_at": now + (HELD_MS if held else BUSY_MS),
+        "user": subjects.user,
+        "scope": subjects.scope,
+        "channel": subjects.channel,
+        "roles": dump(subjects.roles),
+        "platform": place.platform,
+        "place": dump_place(place),
+        "request": dump(acceptance.request),
+        "seconds": acceptance.seconds,
+        "route": dump_route(route),
+        "offer": route[0].offer,
+        "day": day,
+        "reserved_usd_micros": reserved,
+        "budget": budget,
+        "created_at": now,
+        "state_since": now,
+        "preparing_since": None if held else now,
+    }
+    db.execute(_INSERT, tuple(row.values()))
+    write_inputs(db, job, "original", acceptance.inputs)
+    remember_blobs(db, [each.blob for each in acceptance.inputs], now)
+    _reserve(db, row, now, both=not held)
+    write_event(db, job, now, "asked" if held else "accepted", "", state)
+    return job_of(row, now, inputs=acceptance.inputs, prepared=())
+
+
+def _reserve(db: sqlite3.Connection, job: Columns, now: int, *, both: bool) -> None:
     entry = books.Entry(
-        book="allowance", job=job, entry="reserve", accepted_at=now, day=day, user=subjects.user, scope=subjects.scope,
-        channel=subjects.channel, offer=acceptance.route[0].offer, videos=1, seconds=acceptance.seconds, usd_micros=reserved,
+        book="allowance", job=job["id"], entry="reserve", accepted_at=now, day=job["day"], user=job["user"], scope=job["scope"],
+        channel=job["channel"], offer=job["offer"], videos=1, seconds=job["seconds"], usd_micros=job["reserved_usd_micros"],
     )  # fmt: skip
-    books.write(db, entry, now)
-    if both:
-        books.write(db, replace(entry, book="spend"), now)
+    books.write(db, now, *([entry, entry._replace(book="spend")] if both else [entry]))
 
 
 def next_id(db: sqlite3.Connection, table: str, now: int) -> str:
@@ -203,7 +224,4 @@ def next_id(db: sqlite3.Connection, table: str, now: int) -> str:
 
 
 def _number(text: str) -> int:
-    number = 0
-    for letter in text:
-        number = number * 32 + _ALPHABET.index(letter)
-    return number
+    return int(text.translate(_AS_PYTHON_READS), 32)

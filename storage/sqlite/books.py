@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 INSTALLATION = "all"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """One signed row of a book, on the day its job was accepted."""
 
     book: str
@@ -46,33 +45,20 @@ ON CONFLICT DO UPDATE SET videos = videos + excluded.videos, seconds = seconds +
 usd_micros = usd_micros + excluded.usd_micros"""
 
 
-def write(db: sqlite3.Connection, entry: Entry, now: int) -> None:
-    """Append a row and move the totals with it; a second reservation or settlement of a job is an IntegrityError."""
-    e = entry
-    db.execute(
+def write(db: sqlite3.Connection, now: int, *entries: Entry) -> None:
+    """Append rows and move the totals with them; a second reservation or settlement of a job is an IntegrityError."""
+    db.executemany(
         _INSERT,
-        (
-            e.book,
-            e.job,
-            e.entry,
-            now,
-            e.accepted_at,
-            e.day,
-            e.user,
-            e.scope,
-            e.channel,
-            e.offer,
-            e.videos,
-            e.seconds,
-            e.usd_micros,
-            e.assumed,
-        ),
+        [
+            (e.book, e.job, e.entry, now, e.accepted_at, e.day, e.user, e.scope, e.channel, e.offer, e.videos, e.seconds, e.usd_micros, e.assumed)
+            for e in entries
+        ],
+    )  # fmt: skip
+    moved = [e for e in entries if e.videos or e.seconds or e.usd_micros]
+    db.executemany(
+        _TOTAL,
+        [(e.book, subject, e.day, e.videos, e.seconds, e.usd_micros) for e in moved for subject in _subjects(e)],
     )
-    if e.videos or e.seconds or e.usd_micros:
-        db.executemany(
-            _TOTAL,
-            [(e.book, subject, e.day, e.videos, e.seconds, e.usd_micros) for subject in _subjects(e)],
-        )
 
 
 def settle(
@@ -89,31 +75,21 @@ def settle(
     used = entry in {"charge", "bill"}
     videos, seconds = (0, 0) if used else (-reservation.videos, -reservation.seconds)
     delta = usd_micros - (reservation.usd_micros if booked is None else booked)
-    write(db, replace(reservation, entry=entry, videos=videos, seconds=seconds, usd_micros=delta, assumed=assumed), now)
+    changed = reservation._replace(entry=entry, videos=videos, seconds=seconds, usd_micros=delta, assumed=assumed)
+    write(db, now, changed)
+
+
+# `+?`: a bare `?` beside a partial index's column has the planner look at the value, and prepare the statement anew each time.
 
 
 def reservation(db: sqlite3.Connection, book: str, job: str) -> Entry:
     """Return a job's reservation in a book."""
     row = db.execute(
         """SELECT book, job, entry, accepted_at, day, user, scope, channel, offer, videos, seconds, usd_micros
-        FROM books WHERE job = ? AND book = ? AND entry = 'reserve'""",
+        FROM books WHERE job = ? AND book = +? AND entry = 'reserve'""",
         (job, book),
     ).fetchone()
-    names = (
-        "book",
-        "job",
-        "entry",
-        "accepted_at",
-        "day",
-        "user",
-        "scope",
-        "channel",
-        "offer",
-        "videos",
-        "seconds",
-        "usd_micros",
-    )
-    return Entry(**dict(zip(names, row, strict=True)))
+    return Entry(*row)
 
 
 _NOTHING_LEFT = """DELETE FROM totals
@@ -141,7 +117,7 @@ def rename(db: sqlite3.Connection, job: str, user: str, name: str) -> None:
 def is_settled(db: sqlite3.Connection, book: str, job: str) -> bool:
     """Whether a job's reservation is closed."""
     row = db.execute(
-        "SELECT 1 FROM books WHERE job = ? AND book = ? AND entry IN ('charge', 'release', 'bill')", (job, book)
+        "SELECT 1 FROM books WHERE job = ? AND book = +? AND entry IN ('charge', 'release', 'bill')", (job, book)
     ).fetchone()
     return row is not None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib.resources
 import os
 import sqlite3
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sqlite_utils import Database, Migrations
@@ -14,7 +15,6 @@ from storage.errors import Unavailable
 
 _BUSY_S = 30
 _PRAGMAS = (
-    "journal_mode = WAL",
     "synchronous = FULL",
     "foreign_keys = ON",
     "secure_delete = ON",
@@ -29,9 +29,24 @@ def connect(path: Path) -> sqlite3.Connection:
         path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False, cached_statements=512
     )
     connection.row_factory = sqlite3.Row
+    _switch_to_wal(connection)
     for pragma in _PRAGMAS:
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    """Wait for who else switches the same new file: SQLite itself says busy here at once, whatever the time-out."""
+    last_try_s = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > last_try_s:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def prepare(path: Path) -> None:
@@ -45,7 +60,7 @@ def prepare(path: Path) -> None:
         path.touch(_MODE)
         connection = connect(path)
         try:
-            _migrate(connection)
+            migrate(connection, _migrations())
         finally:
             connection.close()
     except (sqlite3.DatabaseError, OSError) as error:
@@ -76,9 +91,8 @@ def _missing_right(path: Path) -> str | None:
     return None
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def migrate(connection: sqlite3.Connection, migrations: Migrations) -> None:
     """Apply what is missing, in one transaction under the write lock, so that processes that start together wait."""
-    migrations = _migrations()
     database = Database(connection)
     if not migrations.pending(database):
         return
@@ -101,6 +115,17 @@ def _migrations() -> Migrations:
 
 def _runner(script: str) -> Callable[[Database], None]:
     def run(database: Database) -> None:
-        database.executescript(script)
+        for statement in _statements(script):
+            database.execute(statement)
 
     return run
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield a script's statements, each of which ends its line; `executescript` looks after every letter, for 70 ms."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

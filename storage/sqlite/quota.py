@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from storage.contract import HouseRules, Subjects
@@ -19,15 +21,20 @@ _NEVER = 1 << 62
 _MONTH = Window("month")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class Ask(NamedTuple):
     """What one more video takes."""
 
     seconds: int
     usd_micros: int | None
 
     def number(self, unit: Unit) -> int | None:
-        return {Unit.VIDEOS: 1, Unit.SECONDS: self.seconds, Unit.USD: self.usd_micros}[unit]
+        match unit:
+            case Unit.VIDEOS:
+                return 1
+            case Unit.SECONDS:
+                return self.seconds
+            case Unit.USD:
+                return self.usd_micros
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +68,7 @@ def _without_amount(budget: str) -> tuple[str, str, str]:
     return subject, limit.partition("/")[2], set_by
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Set:
+class _Set(NamedTuple):
     """Limits of one subject that all hold together, and what they count."""
 
     subject: str
@@ -74,27 +80,51 @@ class _Set:
     scope: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+class _Grant(NamedTuple):
+    """What somebody gave a subject once, on top of its limits of that unit."""
+
+    subject: str
+    set_by: str
+    unit: str
+    number: int
+    at: int
+
+
+class _Standing(NamedTuple):
+    """One limit of a set, how much of it is used, and how much may be, with what was granted on top."""
+
+    set: _Set
+    limit: Limit
+    used: int
+    allowed: int
+
+
+@dataclass(frozen=True)
 class Evaluation:
-    """One look at the books: the instant, the zone and the rows that concern these subjects."""
+    """One look at the books, each limit read once however many offers are asked about: the instant, the zone, the rows and grants of these subjects."""
 
     db: sqlite3.Connection
     now: int
     zone: ZoneInfo
     subjects: Subjects
     rules: HouseRules
-    rows: dict[tuple[str, str], tuple[Limit, ...]] = field(default_factory=dict)
+    rows: dict[tuple[str, str], tuple[Limit, ...]]
+    grants: list[_Grant]
 
-    @property
+    @cached_property
     def today(self) -> date:
         return local_day(self.now, self.zone)
+
+    @cached_property
+    def _standings(self) -> list[list[list[_Standing]]]:
+        return [[self._standing(each) for each in alternatives] for alternatives in self._groups() if alternatives]
 
     def violations(self, ask: Ask) -> list[Violation]:
         """Return, for each group of limits that must hold and does not, the limit to wait for."""
         found = []
-        for alternatives in self._groups():
-            violated = [self._violated(limits, ask) for limits in alternatives]
-            if violated and all(violated):
+        for alternatives in self._standings:
+            violated = [self._violated(standings, ask) for standings in alternatives]
+            if all(violated):
                 found.append(min((max(each, key=lambda v: v.order) for each in violated), key=lambda v: v.order))
         return found
 
@@ -102,14 +132,16 @@ class Evaluation:
         """Return the budgets that would not hold for that much more spend."""
         ask = Ask(seconds=0, usd_micros=usd_micros)
         sets = [each for set_by in (OPERATOR, self.subjects.scope) for each in self._budgets(set_by)]
-        return [violation for each in sets for violation in self._violated(each, ask)]
+        return [violation for each in sets for violation in self._violated(self._standing(each), ask)]
 
     def _groups(self) -> Iterator[list[_Set]]:
         """Yield sets of alternatives: of each yielded list it is enough that one set holds."""
         scope = self.subjects.scope
+        admins_have_rows = any(set_by == scope for _, set_by in self.rows)
         yield self._personal(OPERATOR, None) or [self._default()]
-        yield self._personal(scope, scope)
-        for set_by in (OPERATOR, scope):
+        if admins_have_rows:
+            yield self._personal(scope, scope)
+        for set_by in (OPERATOR, scope) if admins_have_rows else (OPERATOR,):
             if self.subjects.channel is not None:
                 yield self._ceiling(self.subjects.channel, set_by)
             yield self._ceiling(scope, set_by)
@@ -162,14 +194,19 @@ class Evaluation:
                 limit = Limit(Amount(Unit.USD, budget), _MONTH)
                 yield _Set(subject=subject, set_by=SETTINGS, limits=(limit,), counted=subject, book="spend")
 
-    def _violated(self, limits: _Set, ask: Ask) -> list[Violation]:
-        return [violation for limit in limits.limits if (violation := self._violation(limits, limit, ask)) is not None]
+    def _standing(self, limits: _Set) -> list[_Standing]:
+        return [
+            _Standing(limits, limit, self._used(limits, limit), limit.amount.number + self._granted(limits, limit))
+            for limit in limits.limits
+        ]
 
-    def _violation(self, limits: _Set, limit: Limit, ask: Ask) -> Violation | None:
+    def _violated(self, standings: list[_Standing], ask: Ask) -> list[Violation]:
+        return [found for standing in standings if (found := self._violation(standing, ask)) is not None]
+
+    def _violation(self, standing: _Standing, ask: Ask) -> Violation | None:
+        limits, limit = standing.set, standing.limit
         asked = ask.number(limit.amount.unit)
-        counted = self._used(limits, limit)
-        allowed = limit.amount.number + self._granted(limits, limit)
-        if asked is not None and counted + asked <= allowed:
+        if asked is not None and standing.used + asked <= standing.allowed:
             return None
         budget = "budget" if limits.book == "spend" else "limit"
         return Violation(
@@ -177,11 +214,11 @@ class Evaluation:
             limit=limit,
             subject=limits.subject,
             set_by=limits.set_by,
-            used=counted,
+            used=standing.used,
             asked=asked or 0,
             frees_at_ms=None
             if asked is None or asked > limit.amount.number
-            else self._frees_at_ms(limits, limit, counted + asked),
+            else self._frees_at_ms(limits, limit, standing.used + asked),
         )
 
     def _used(self, limits: _Set, limit: Limit) -> int:
@@ -208,19 +245,17 @@ class Evaluation:
         if not grants:
             return 0
         since = self._window_start_ms(limit.window)
-        return sum(number for number, at in grants if at > since)
+        return sum(grant.number for grant in grants if grant.at > since)
 
-    def _grants(self, limits: _Set, limit: Limit) -> list[tuple[int, int]]:
-        """Return (how much, when) of each grant to the subject, or to the person it applies to."""
-        return self.db.execute(
-            "SELECT number, at FROM grants WHERE subject IN (?, ?) AND set_by = ? AND unit = ?",
-            (
-                limits.subject,
-                limits.granted_to,
-                OPERATOR if limits.set_by == SETTINGS else limits.set_by,
-                limit.amount.unit,
-            ),
-        ).fetchall()
+    def _grants(self, limits: _Set, limit: Limit) -> list[_Grant]:
+        """Return each grant to the subject, or to the person it applies to."""
+        set_by = OPERATOR if limits.set_by == SETTINGS else limits.set_by
+        return [
+            grant
+            for grant in self.grants
+            if grant.subject in {limits.subject, limits.granted_to}
+            and (grant.set_by, grant.unit) == (set_by, limit.amount.unit)
+        ]
 
     def _window_start_ms(self, window: Window) -> int:
         if window.rolling_h is not None:
@@ -235,7 +270,7 @@ class Evaluation:
         length, grants = limit.window.rolling_h * HOUR_MS, self._grants(limits, limit)
         for accepted_at, number in self._recent(limits, limit):
             wanted -= number
-            if wanted <= limit.amount.number + sum(granted for granted, at in grants if at > accepted_at):
+            if wanted <= limit.amount.number + sum(grant.number for grant in grants if grant.at > accepted_at):
                 return accepted_at + length
         raise AssertionError("a rolling window that is over its limit frees when it empties")
 
@@ -257,12 +292,12 @@ def _noon_before_ms(day: date, zone: ZoneInfo) -> int:
 def look(db: sqlite3.Connection, subjects: Subjects, rules: HouseRules, now: int) -> Evaluation:
     """Read the limits that concern these subjects."""
     names = [subjects.user, subjects.scope, *subjects.roles, *([subjects.channel] if subjects.channel else [])]
-    rows = db.execute(
-        f"SELECT subject, set_by, limits FROM limits WHERE subject IN ({', '.join('?' * len(names))})",  # noqa: S608 - placeholders
-        names,
-    )
-    found = {(subject, set_by): parse_limits(limits) for subject, set_by, limits in rows}
-    return Evaluation(db, now, ZoneInfo(rules.zone), subjects, rules, found)
+    among = f"subject IN ({', '.join('?' * len(names))})"
+    rows = db.execute(f"SELECT subject, set_by, limits FROM limits WHERE {among}", names)  # noqa: S608 - placeholders
+    limits = {(subject, set_by): parse_limits(text) for subject, set_by, text in rows}
+    granted = db.execute(f"SELECT subject, set_by, unit, number, at FROM grants WHERE {among}", names)  # noqa: S608 - placeholders
+    grants = [_Grant(*grant) for grant in granted]
+    return Evaluation(db, now, ZoneInfo(rules.zone), subjects, rules, limits, grants)
 
 
 def tightest(violations: Iterable[Violation]) -> Violation:

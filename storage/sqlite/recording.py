@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from dataclasses import replace
 from zoneinfo import ZoneInfo
@@ -10,7 +9,18 @@ from zoneinfo import ZoneInfo
 from storage.contract import Facts, HouseRules, Job, Move
 from storage.errors import OverBudget, Stale, Unknown
 from storage.sqlite import books, forgetting, lanes, quota
-from storage.sqlite.rows import alert, clock_at, read_job, remember_blobs, write_event, write_inputs
+from storage.sqlite.rows import (
+    Columns,
+    alert,
+    clock_at,
+    columns_of,
+    read_job,
+    remember_blobs,
+    route_of,
+    with_inputs,
+    write_event,
+    write_inputs,
+)
 from storage.sqlite.writer import Kept
 from storage.states import ANSWERS, BY_HAND, FINAL, Allowance, Event, Kind, Row, Spend, State, find
 from storage.windows import local_day
@@ -22,9 +32,10 @@ def record(db: sqlite3.Connection, move: Move, now: int) -> Job:
     Raises:
         Stale: the job is elsewhere, or the fence was passed by; an answer to a paid call is kept all the same.
     """
-    before = db.execute("SELECT * FROM jobs WHERE id = ?", (move.job,)).fetchone()
-    if before is None:
+    found = db.execute("SELECT * FROM jobs WHERE id = ?", (move.job,)).fetchone()
+    if found is None:
         raise Unknown(move.job)
+    before = columns_of(found)
     if move.fence is None and move.event not in BY_HAND:
         raise ValueError(f"{move.event} is made under a fence")
     row = _row(before, move.event, now)
@@ -35,7 +46,7 @@ def record(db: sqlite3.Connection, move: Move, now: int) -> Job:
     return _late(db, before, row, move, now)
 
 
-def _row(before: sqlite3.Row, event: Event, now: int) -> Row | None:
+def _row(before: Columns, event: Event, now: int) -> Row | None:
     """Return the table's row for a job that stands like this; a discarded job takes no more wishes."""
     overdue = before["gave_place_back"] or (before["deadline_at"] is not None and before["deadline_at"] <= now)
     hidden, wished = bool(before["hidden"]), bool(before["wished"] or before["hidden"])
@@ -43,7 +54,7 @@ def _row(before: sqlite3.Row, event: Event, now: int) -> Row | None:
     return None if row is not None and row.wish and hidden else row
 
 
-def _late(db: sqlite3.Connection, before: sqlite3.Row, row: Row | None, move: Move, now: int) -> Job:
+def _late(db: sqlite3.Connection, before: Columns, row: Row | None, move: Move, now: int) -> Job:
     """Take a late answer to a paid call: it moves a job that is unsure of this very call, else it is remembered.
 
     Raises:
@@ -65,7 +76,7 @@ def _late(db: sqlite3.Connection, before: sqlite3.Row, row: Row | None, move: Mo
 
 
 def _apply(
-    db: sqlite3.Connection, before: sqlite3.Row, row: Row, move: Move, now: int, *, raise_fence: bool = False
+    db: sqlite3.Connection, before: Columns, row: Row, move: Move, now: int, *, raise_fence: bool = False
 ) -> Job:
     """Write a row of the table with all that follows from it."""
     by_hand = move.fence is None and not row.wish
@@ -79,16 +90,15 @@ def _apply(
             "due_at": None if move.due_in_ms is None else now + move.due_in_ms,
         }
     if row.target in FINAL:
-        columns |= {"due_at": None, "clock_at": None, "lease_until": now, "ended_at": now, "wished": before["wished"]}
+        columns |= {"due_at": None, "lease_until": now, "ended_at": now, "wished": before["wished"]}
+    columns["clock_at"] = clock_at(row.target, before | columns)
     _update(db, before, columns)
-    after = db.execute("SELECT * FROM jobs WHERE id = ?", (move.job,)).fetchone()
-    if row.target not in FINAL:
-        db.execute("UPDATE jobs SET clock_at = ? WHERE id = ?", (clock_at(row.target, after), move.job))
+    after = before | columns
     if row.event is Event.APPROVED:
         _within_other_budgets(db, after, move.facts.rules or HouseRules(), now)
     _submits(db, after, row, now)
     _books(db, before, after, row, move.facts, now)
-    _outcome(db, row, move.job, now)
+    _outcome(db, row, after, now)
     lanes.move(db, _stand_of(before), _stand_of(after))
     if move.facts.prepared is not None:
         write_inputs(db, move.job, "prepared", move.facts.prepared)
@@ -104,10 +114,11 @@ def _apply(
         write_event(db, move.job, now, row.event, row.source, row.target, move.facts.detail)
     if row.target in FINAL and after["forget_as"] is not None:
         forgetting.erase(db, move.job, after["forget_as"])
-    return read_job(db, move.job, now)
+        return read_job(db, move.job, now)
+    return with_inputs(db, after, now)
 
 
-def _update(db: sqlite3.Connection, before: sqlite3.Row, columns: dict[str, object]) -> None:
+def _update(db: sqlite3.Connection, before: Columns, columns: dict[str, object]) -> None:
     names = ", ".join(f"{name} = ?" for name in columns)
     changed = db.execute(
         f"UPDATE jobs SET {names} WHERE id = ? AND state = ? AND fence = ?",  # noqa: S608 - column names from this file
@@ -117,7 +128,7 @@ def _update(db: sqlite3.Connection, before: sqlite3.Row, columns: dict[str, obje
         raise Stale(before["id"])
 
 
-def _stand(before: sqlite3.Row, row: Row, now: int) -> dict[str, object]:
+def _stand(before: Columns, row: Row, now: int) -> dict[str, object]:
     """Return where the job stands after the move."""
     columns: dict[str, object] = {}
     if row.source is not row.target:
@@ -145,13 +156,15 @@ def _stand(before: sqlite3.Row, row: Row, now: int) -> dict[str, object]:
     return columns
 
 
-def _learned(before: sqlite3.Row, row: Row, facts: Facts, now: int) -> dict[str, object]:
+def _learned(before: Columns, row: Row, facts: Facts, now: int) -> dict[str, object]:
     """Return what the move tells of the job."""
     columns: dict[str, object] = {
         name: value
         for name in ("ticket", "offer", "progress", "seed", "actual_prompt", "result", "result_bytes")
         if (value := getattr(facts, name)) is not None
     }
+    if row.target in FINAL:
+        columns.pop("offer", None)
     if facts.deadline_ms is not None and not (row.source is State.UNSURE and before["deadline_at"] is not None):
         columns["deadline_at"] = now + facts.deadline_ms
     if facts.retention_ms is not None:
@@ -159,7 +172,7 @@ def _learned(before: sqlite3.Row, row: Row, facts: Facts, now: int) -> dict[str,
     if facts.keep_ms is not None:
         columns["keep_until"] = now + facts.keep_ms
     if row.target is State.FAILED:
-        columns |= {"failure": row.kind or Kind(facts.kind or ""), "detail": facts.detail}
+        columns |= {"failure": (row.kind or Kind(facts.kind or "")).value, "detail": facts.detail}
     if row.event is Event.DISCARDED:
         columns["discarded_by"] = facts.by
     if row.spend in {Spend.BILL, Spend.ASSUME}:
@@ -167,18 +180,18 @@ def _learned(before: sqlite3.Row, row: Row, facts: Facts, now: int) -> dict[str,
     return columns
 
 
-def _price(job: sqlite3.Row) -> int:
-    return next((price or 0 for offer, price in json.loads(job["route"]) if offer == job["offer"]), 0)
+def _price(job: Columns) -> int:
+    return next((priced.usd_micros or 0 for priced in route_of(job["route"]) if priced.offer == job["offer"]), 0)
 
 
-def _bill(before: sqlite3.Row, row: Row, facts: Facts) -> tuple[int, bool]:
+def _bill(before: Columns, row: Row, facts: Facts) -> tuple[int, bool]:
     """Return what was billed, as told now or earlier, else the offer's price; and whether that is assumed."""
     told = facts.billed_usd_micros if row.spend is Spend.BILL else None
     known = before["cost_usd_micros"] if told is None else told
     return (_price(before), row.spend is Spend.ASSUME) if known is None else (known, False)
 
 
-def _submits(db: sqlite3.Connection, after: sqlite3.Row, row: Row, now: int) -> None:
+def _submits(db: sqlite3.Connection, after: Columns, row: Row, now: int) -> None:
     """Keep the rows whose unique index makes a second submit, while an earlier one may be paid, impossible."""
     if row.event in {Event.SUBMIT, Event.RESTORED}:
         db.execute(
@@ -189,7 +202,7 @@ def _submits(db: sqlite3.Connection, after: sqlite3.Row, row: Row, now: int) -> 
         db.execute("UPDATE submits SET void = 1 WHERE job = ? AND number = ?", (after["id"], after["submits"]))
 
 
-def _books(db: sqlite3.Connection, before: sqlite3.Row, after: sqlite3.Row, row: Row, facts: Facts, now: int) -> None:
+def _books(db: sqlite3.Connection, before: Columns, after: Columns, row: Row, facts: Facts, now: int) -> None:
     if row.allowance is not None:
         reservation = books.reservation(db, "allowance", after["id"])
         charged = row.allowance is Allowance.CHARGE or (
@@ -200,16 +213,16 @@ def _books(db: sqlite3.Connection, before: sqlite3.Row, after: sqlite3.Row, row:
     if row.spend is Spend.RESERVE:
         day = local_day(now, ZoneInfo((facts.rules or HouseRules()).zone)).isoformat()
         reservation = books.reservation(db, "allowance", after["id"])
-        books.write(db, replace(reservation, book="spend", accepted_at=now, day=day), now)
+        books.write(db, now, reservation._replace(book="spend", accepted_at=now, day=day))
     elif row.spend is not None:
         _settle_spend(db, before, row, facts, now)
 
 
-def _discarder(after: sqlite3.Row, facts: Facts) -> str | None:
+def _discarder(after: Columns, facts: Facts) -> str | None:
     return facts.by or after["discarded_by"]
 
 
-def _settle_spend(db: sqlite3.Connection, before: sqlite3.Row, row: Row, facts: Facts, now: int) -> None:
+def _settle_spend(db: sqlite3.Connection, before: Columns, row: Row, facts: Facts, now: int) -> None:
     job, known = before["id"], before["cost_usd_micros"]
     reservation = books.reservation(db, "spend", job)
     if row.spend is Spend.RELEASE:
@@ -243,35 +256,34 @@ def correct(db: sqlite3.Connection, job: str, billed_usd_micros: int, now: int) 
     if booked is None:
         booked = 0 if books.is_settled(db, "spend", job) else reservation.usd_micros
     delta = billed_usd_micros - booked
-    books.write(db, replace(reservation, entry="correct", videos=0, seconds=0, usd_micros=delta), now)
+    books.write(db, now, reservation._replace(entry="correct", videos=0, seconds=0, usd_micros=delta))
     db.execute("UPDATE jobs SET cost_usd_micros = ?, cost_assumed = 0 WHERE id = ?", (billed_usd_micros, job))
     write_event(db, job, now, "corrected", before.state, before.state)
     _alert_above(db, job, billed_usd_micros, reservation.usd_micros, now)
 
 
-def _outcome(db: sqlite3.Connection, row: Row, job: str, now: int) -> None:
+def _outcome(db: sqlite3.Connection, row: Row, after: Columns, now: int) -> None:
     """Write the one outcome: a second one is an IntegrityError, but a kept job's is rewritten and a discard's stands."""
+    job = after["id"]
     if row.event is Event.DISCARDED and row.target is not State.CANCELLED:
         _insert_outcome(db, job, "discarded", now)
     elif row.target is State.DELIVERING and row.source is State.FETCHING:
         _insert_outcome(db, job, "video", now)
     elif row.source is State.KEPT and row.target in {State.FAILED, State.CANCELLED}:
         db.execute("UPDATE outcomes SET outcome = ?, at = ? WHERE job = ?", (row.target, now, job))
-    elif row.target in {State.FAILED, State.CANCELLED}:
-        discarded = db.execute("SELECT 1 FROM jobs WHERE id = ? AND hidden = 1", (job,)).fetchone()
-        if discarded is None:
-            _insert_outcome(db, job, row.target, now)
+    elif row.target in {State.FAILED, State.CANCELLED} and not after["hidden"]:
+        _insert_outcome(db, job, row.target, now)
 
 
 def _insert_outcome(db: sqlite3.Connection, job: str, outcome: str, now: int) -> None:
     db.execute("INSERT INTO outcomes (job, outcome, at) VALUES (?, ?, ?)", (job, outcome, now))
 
 
-def _stand_of(job: sqlite3.Row) -> lanes.Stand:
+def _stand_of(job: Columns) -> lanes.Stand:
     return lanes.Stand(job["offer"], job["user"], State(job["state"]), bool(job["gave_place_back"]))
 
 
-def _within_other_budgets(db: sqlite3.Connection, job: sqlite3.Row, rules: HouseRules, now: int) -> None:
+def _within_other_budgets(db: sqlite3.Connection, job: Columns, rules: HouseRules, now: int) -> None:
     """Check, before an approval reserves, every budget but the one that was asked for, in the month that it counts in."""
     subjects = read_job(db, job["id"], now).subjects
     for budget in quota.look(db, subjects, rules, now).budgets(job["reserved_usd_micros"]):

@@ -4,73 +4,117 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from storage.contract import Input, Job, Place, Priced, Subjects
 from storage.errors import Unknown
 from storage.states import State
 
+Columns = dict[str, Any]
 HOUR_MS = 3_600_000
 HELD_MS = 7 * 24 * HOUR_MS
 BUSY_MS = 24 * HOUR_MS
 UNDELIVERABLE_MS = 24 * HOUR_MS
 DRAFT_MS = 24 * HOUR_MS
-_PLAIN = (
-    "id", "detail", "fence", "holder", "seconds", "offer", "reserved_usd_micros", "budget", "ticket", "submits",
-    "discarded_by", "progress", "failure", "result", "result_bytes", "cost_usd_micros", "seed", "actual_prompt",
-)  # fmt: skip
-_TIMES = (
-    "due_at",
-    "created_at",
-    "state_since",
-    "preparing_since",
-    "submitted_at",
-    "deadline_at",
-    "retention_at",
-    "ended_at",
-)
+NEW_JOB: Columns = {
+    "id": None, "state": None, "fence": 0, "lease_until": 0, "holder": "", "stale_claims": 0, "due_at": None, "clock_at": None,
+    "user": None, "scope": None, "channel": None, "roles": None, "platform": None, "place": None, "request": None, "seconds": None,
+    "route": None, "offer": None, "day": None, "submits": 0, "reserved_usd_micros": None, "budget": None, "ticket": None,
+    "wished": 0, "hidden": 0, "discarded_by": None, "gave_place_back": 0, "progress": None, "failure": None, "detail": "",
+    "result": None, "result_bytes": None, "cost_usd_micros": None, "cost_assumed": 0, "seed": None, "actual_prompt": None,
+    "created_at": None, "state_since": None, "preparing_since": None, "submitted_at": None, "deadline_at": None,
+    "retention_at": None, "keep_until": None, "ended_at": None, "forget_as": None,
+}  # fmt: skip
+"""Every column of a job, with what it holds before anything happened; None also where it must be given."""
+
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 def dump(value: Any) -> str:
     """Return compact JSON, as it stands in the database."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
+
+
+def dump_place(place: Place) -> str:
+    return dump({"platform": place.platform, "server": place.server, "channel": place.channel, "thread": place.thread})
+
+
+def columns_of(row: sqlite3.Row) -> Columns:
+    """Return a row as a dict: a Row goes through its names for every value that is asked of it."""
+    return dict(zip(row.keys(), row, strict=True))
 
 
 def dump_route(route: Iterable[Priced]) -> str:
     return dump([[priced.offer, priced.usd_micros] for priced in route])
 
 
-def job_of(row: sqlite3.Row, inputs: Iterable[sqlite3.Row], now: int) -> Job:
-    """Return a job from its row and its inputs' rows."""
-    by_stage: dict[str, list[Input]] = defaultdict(list)
-    for each in inputs:
-        by_stage[each["stage"]].append(_input_of(each))
-    clock_at = row["clock_at"]
+def job_of(row: Columns, now: int, *, inputs: Iterable[Input], prepared: Iterable[Input]) -> Job:
+    """Return a job from its row and its inputs."""
+    lease_until, due_at, clock_at = row["lease_until"], row["due_at"], row["clock_at"]
     return Job(
-        **{name: row[name] for name in _PLAIN},
-        **{f"{name}_ms": row[name] for name in _TIMES},
+        id=row["id"],
         state=State(row["state"]),
-        lease_until_ms=row["lease_until"],
-        lease_left_ms=max(0, row["lease_until"] - now),
-        due_in_ms=None if row["due_at"] is None else max(0, row["due_at"] - now),
+        failure=row["failure"],
+        detail=row["detail"],
+        fence=row["fence"],
+        lease_until_ms=lease_until,
+        lease_left_ms=max(0, lease_until - now),
+        holder=row["holder"],
+        due_at_ms=due_at,
+        due_in_ms=None if due_at is None else max(0, due_at - now),
         alone=row["stale_claims"] > 2,
         clock_due=clock_at is not None and clock_at <= now,
-        subjects=Subjects(
-            user=row["user"], scope=row["scope"], channel=row["channel"], roles=tuple(json.loads(row["roles"]))
-        ),
-        place=Place(**json.loads(row["place"])),
+        subjects=Subjects(user=row["user"], scope=row["scope"], channel=row["channel"], roles=_roles_of(row["roles"])),
+        place=_place_of(row["place"]),
         request=json.loads(row["request"]),
-        route=tuple(Priced(*pair) for pair in json.loads(row["route"])),
+        seconds=row["seconds"],
+        route=route_of(row["route"]),
+        offer=row["offer"],
+        reserved_usd_micros=row["reserved_usd_micros"],
+        budget=row["budget"],
+        ticket=row["ticket"],
+        submits=row["submits"],
         wished=bool(row["wished"]),
         hidden=bool(row["hidden"]),
+        discarded_by=row["discarded_by"],
         gave_place_back=bool(row["gave_place_back"]),
+        progress=row["progress"],
+        inputs=tuple(inputs),
+        prepared=tuple(prepared),
+        result=row["result"],
+        result_bytes=row["result_bytes"],
+        cost_usd_micros=row["cost_usd_micros"],
         cost_assumed=bool(row["cost_assumed"]),
-        inputs=tuple(by_stage["original"]),
-        prepared=tuple(by_stage["prepared"]),
+        seed=row["seed"],
+        actual_prompt=row["actual_prompt"],
+        created_at_ms=row["created_at"],
+        state_since_ms=row["state_since"],
+        preparing_since_ms=row["preparing_since"],
+        submitted_at_ms=row["submitted_at"],
+        deadline_at_ms=row["deadline_at"],
+        retention_at_ms=row["retention_at"],
+        ended_at_ms=row["ended_at"],
     )
+
+
+@lru_cache(maxsize=1024)
+def _roles_of(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))
+
+
+@lru_cache(maxsize=1024)
+def _place_of(text: str) -> Place:
+    return Place(**json.loads(text))
+
+
+@lru_cache(maxsize=1024)
+def route_of(text: str) -> tuple[Priced, ...]:
+    """Return a route from its column; the same text, which many jobs share, is read once."""
+    return tuple(Priced(*pair) for pair in json.loads(text))
 
 
 def _input_of(row: sqlite3.Row) -> Input:
@@ -83,6 +127,9 @@ def _input_of(row: sqlite3.Row) -> Input:
     )
 
 
+_INPUTS = "SELECT stage, role, blob, mime, size_bytes, changes FROM inputs WHERE job = ? ORDER BY role DESC"
+
+
 def read_job(db: sqlite3.Connection, job: str, now: int) -> Job:
     """Return a job.
 
@@ -92,12 +139,15 @@ def read_job(db: sqlite3.Connection, job: str, now: int) -> Job:
     row = db.execute("SELECT * FROM jobs WHERE id = ?", (job,)).fetchone()
     if row is None:
         raise Unknown(job)
-    return with_inputs(db, row, now)
+    return with_inputs(db, columns_of(row), now)
 
 
-def with_inputs(db: sqlite3.Connection, row: sqlite3.Row, now: int) -> Job:
-    inputs = db.execute("SELECT * FROM inputs WHERE job = ? ORDER BY role DESC", (row["id"],))
-    return job_of(row, inputs, now)
+def with_inputs(db: sqlite3.Connection, row: Columns, now: int) -> Job:
+    """Return a job from its row and the inputs that are kept with it."""
+    stages: dict[str, list[Input]] = {"original": [], "prepared": []}
+    for each in db.execute(_INPUTS, (row["id"],)):
+        stages[each["stage"]].append(_input_of(each))
+    return job_of(row, now, inputs=stages["original"], prepared=stages["prepared"])
 
 
 def write_inputs(db: sqlite3.Connection, job: str, stage: str, inputs: Iterable[Input]) -> None:
@@ -132,7 +182,7 @@ def alert(db: sqlite3.Connection, cause: str, now: int, job: str | None, **facts
     )
 
 
-def clock_at(state: State, row: sqlite3.Row) -> int | None:
+def clock_at(state: State, row: Columns) -> int | None:
     """Return when the clock alone moves a job that enters or stands in this state; `row` is the job as it then is."""
     at: int | None
     match state:

@@ -45,8 +45,8 @@ class SqliteStore:
     def __init__(self, path: Path, clock: Callable[[], int] = wall_clock_ms) -> None:
         self._path, self._clock = path.absolute(), clock
         opening.prepare(self._path)
-        self._write = Writer(lambda: opening.connect(self._path))
-        self._read = Writer(lambda: opening.connect(self._path), reads_only=True)
+        self._write = Writer(self._path)
+        self._read = Writer(self._path, reads_only=True)
 
     async def close(self) -> None:
         """Finish what waits and give the file back."""

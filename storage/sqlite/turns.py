@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from storage.contract import Facts, Job, Move, Terms
 from storage.sqlite import lanes
 from storage.sqlite.recording import record
-from storage.sqlite.rows import alert, dump, read_job
+from storage.sqlite.rows import alert, columns_of, dump, with_inputs
 from storage.states import FINAL, Event, State
 
 _FINAL = ", ".join(f"'{state}'" for state in sorted(FINAL))
@@ -19,7 +19,7 @@ def claim(db: sqlite3.Connection, job: str, now: int, *, lease_ms: int, holder: 
     """Lease a job that nobody else holds; one that silenced three workers while being prepared ends instead."""
     row = db.execute(
         f"""UPDATE jobs SET fence = fence + 1, lease_until = ?, holder = ?, stale_claims = stale_claims + 1
-        WHERE id = ? AND state NOT IN ({_FINAL}) AND (lease_until <= ? OR holder = ?) RETURNING state, fence, stale_claims""",  # noqa: S608
+        WHERE id = ? AND state NOT IN ({_FINAL}) AND (lease_until <= ? OR holder = ?) RETURNING *""",  # noqa: S608
         (now + lease_ms, holder, job, now, holder),
     ).fetchone()
     if row is None:
@@ -29,7 +29,7 @@ def claim(db: sqlite3.Connection, job: str, now: int, *, lease_ms: int, holder: 
         record(db, Move(job=job, expected=State.PREPARING, event=Event.INTERNAL, facts=facts, fence=row["fence"]), now)
         alert(db, f"poison:{job}", now, job)
         return None
-    return read_job(db, job, now)
+    return with_inputs(db, columns_of(row), now)
 
 
 def admit(
@@ -61,10 +61,11 @@ def _own(db: sqlite3.Connection, offer: str, job: str, now: int, holder: str) ->
 
 
 def renew(db: sqlite3.Connection, job: str, now: int, *, fence: int, lease_ms: int) -> bool:
-    """Prolong a lease that still holds."""
+    """Prolong a lease that still holds; with 0 it is given back, and whoever does that was not silent."""
     changed = db.execute(
-        "UPDATE jobs SET lease_until = ? WHERE id = ? AND fence = ? AND lease_until > ?",
-        (now + lease_ms, job, fence, now),
+        """UPDATE jobs SET lease_until = ?, stale_claims = CASE WHEN ? THEN stale_claims ELSE max(stale_claims - 1, 0) END
+        WHERE id = ? AND fence = ? AND lease_until > ?""",
+        (now + lease_ms, lease_ms > 0, job, fence, now),
     )
     return changed.rowcount == 1
 

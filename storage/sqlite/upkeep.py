@@ -73,7 +73,9 @@ def wipe(db: sqlite3.Connection) -> None:
 
 def strays(db: sqlite3.Connection, blobs: Sequence[str]) -> list[str]:
     """Return those of these blobs that no row names."""
-    rows = db.execute("SELECT value FROM json_each(?) WHERE value NOT IN (SELECT hash FROM blobs)", (dump(list(blobs)),))
+    rows = db.execute(
+        "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT hash FROM blobs)", (dump(list(blobs)),)
+    )
     return [row["value"] for row in rows]
 
 

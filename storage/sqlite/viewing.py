@@ -6,7 +6,7 @@ import json
 import sqlite3
 
 from storage.contract import Alert, Job, Trail, Usage
-from storage.sqlite.rows import read_job, with_inputs
+from storage.sqlite.rows import columns_of, read_job, with_inputs
 from storage.states import State
 
 _KEYS = {"user": "user", "channel": "coalesce(channel, '')", "scope": "scope", "day": "day"}
@@ -19,7 +19,7 @@ def jobs(db: sqlite3.Connection, now: int, *, state: str | None, user: str | Non
         """SELECT * FROM jobs WHERE (? IS NULL OR state = ?) AND (? IS NULL OR user = ?) ORDER BY id DESC LIMIT ?""",
         (state, state, user, user, most),
     ).fetchall()
-    return [with_inputs(db, row, now) for row in rows]
+    return [with_inputs(db, columns_of(row), now) for row in rows]
 
 
 def trail(db: sqlite3.Connection, job: str, now: int) -> list[Trail]:

@@ -88,11 +88,20 @@ def private_jpeg() -> bytes:
 
 def p3_profile() -> bytes:
     """A small Display P3: its primaries, and a gamma of 2.2 for its curve."""
+
     def xyz(*values: float) -> bytes:
         return b"XYZ " + bytes(4) + bytes(CASES.s15(*values))
+
     curve = b"curv" + bytes(4) + struct.pack(">IHxx", 1, round(2.2 * 256))
-    tags = [(b"desc", b"desc" + bytes(4) + struct.pack(">I", 3) + b"P3\0" + bytes(78)), (b"wtpt", xyz(0.9642, 1.0, 0.8249))]
-    tags += [(b"rXYZ", xyz(0.5151, 0.2412, -0.0011)), (b"gXYZ", xyz(0.2920, 0.6922, 0.0419)), (b"bXYZ", xyz(0.1571, 0.0666, 0.7841))]
+    tags = [
+        (b"desc", b"desc" + bytes(4) + struct.pack(">I", 3) + b"P3\0" + bytes(78)),
+        (b"wtpt", xyz(0.9642, 1.0, 0.8249)),
+    ]
+    tags += [
+        (b"rXYZ", xyz(0.5151, 0.2412, -0.0011)),
+        (b"gXYZ", xyz(0.2920, 0.6922, 0.0419)),
+        (b"bXYZ", xyz(0.1571, 0.0666, 0.7841)),
+    ]
     tags += [(name, curve) for name in (b"rTRC", b"gTRC", b"bTRC")]
     return bytes(CASES.icc(b"RGB ", 0x02400000, tags))
 

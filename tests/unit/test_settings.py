@@ -1,0 +1,135 @@
+"""Settings: what each takes, what is refused in words, and what is remarked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bot import settings
+from bot.settings import BadSettings, load
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, _, _ in settings.table():
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("TZ", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_without_any_setting_the_documented_defaults_hold(tmp_path: Path) -> None:
+    """Everything is beside the working directory, and a person has five videos a day, two at once."""
+    found = load()
+    assert found.database == tmp_path / "stillmotion.db"
+    assert found.media == tmp_path / "media"
+    assert (found.user_limit, found.user_max_open, found.timezone) == ("5/day", 2, "UTC")
+    assert (found.route, found.max_in_flight, found.default_model) == (("price",), {}, None)
+    assert found.rules.budget_usd_micros is found.rules.scope_budget_usd_micros is None
+    assert found.price_list() == {}
+
+
+def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command may set what the operator left open, by the field's name."""
+    monkeypatch.setenv("STILLMOTION_USER_LIMIT", "1/day")
+    assert load(user_limit="none").user_limit == "none"
+    assert load().user_limit == "1/day"
+
+
+def test_a_path_with_four_slashes_is_absolute_and_media_lie_beside_it() -> None:
+    """Three slashes are relative to the working directory."""
+    found = load(database_url="sqlite:////var/lib/bot/jobs.db")
+    assert (found.database, found.media) == (Path("/var/lib/bot/jobs.db"), Path("/var/lib/bot/media"))
+    assert load(media_dir="elsewhere").media == Path("elsewhere").absolute()
+
+
+def test_lists_and_pairs_are_read_as_people_write_them() -> None:
+    """Commas, with blanks around what counts."""
+    found = load(route=" fal , novita,", max_in_flight="local=1, wan2.5@fal=2")
+    assert found.route == ("fal", "novita")
+    assert found.max_in_flight == {"local": 1, "wan2.5@fal": 2}
+
+
+def test_dollars_are_whole_millionths() -> None:
+    """No binary fraction ever touches money."""
+    rules = load(budget_usd="0.1", scope_budget_usd="19.99").rules
+    assert (rules.budget_usd_micros, rules.scope_budget_usd_micros) == (100_000, 19_990_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("STILLMOTION_DATABASE_URL", "postgresql://u:secret@h/d", "postgresql: databases are not supported"),
+        ("STILLMOTION_DATABASE_URL", "stillmotion.db", "databases are not supported"),
+        ("STILLMOTION_DATABASE_URL", "sqlite://", "write sqlite:/// and a path"),
+        ("STILLMOTION_DATABASE_URL", "sqlite:///", "write sqlite:/// and a path"),
+        ("STILLMOTION_TIMEZONE", "Mars/Olympus", "there is no time zone Mars/Olympus"),
+        ("STILLMOTION_TIMEZONE", "../../etc/passwd", "there is no time zone"),
+        ("STILLMOTION_TIMEZONE", "Europe", "there is no time zone Europe"),
+        ("STILLMOTION_USER_LIMIT", "5", "5 is no limit"),
+        ("STILLMOTION_USER_LIMIT", "5/day,x", "x is no limit"),
+        ("STILLMOTION_USER_MAX_OPEN", "0", "greater than or equal to 1"),
+        ("STILLMOTION_USER_MAX_OPEN", "two", "a valid integer"),
+        ("STILLMOTION_KEEP_DAYS", "99999", "less than or equal to 3650"),
+        ("STILLMOTION_BUDGET_USD", "-1", "greater than or equal to 0"),
+        ("STILLMOTION_BUDGET_USD", "nan", "finite number"),
+        ("STILLMOTION_BUDGET_USD", "1e30", "less than or equal to"),
+        ("STILLMOTION_JOB_DEADLINE_S", "9999999999999999999999", "less than or equal to"),
+        ("STILLMOTION_MAX_IN_FLIGHT", "fal", "write it like fal=2"),
+        ("STILLMOTION_MAX_IN_FLIGHT", "fal=0", "write it like fal=2"),
+        ("STILLMOTION_MAX_IN_FLIGHT", "fal=²", "write it like fal=2"),
+        ("STILLMOTION_LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("STILLMOTION_LOG_FORMAT", "xml", "'console' or 'json'"),
+    ],
+)
+def test_what_cannot_be_used_is_named_with_what_it_takes(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    """One sentence, without any value that could be a secret."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadSettings) as bad:
+        load()
+    assert str(bad.value).startswith(f"{name}: ")
+    assert str(bad.value).endswith(".")
+    assert told in str(bad.value)
+    assert "secret" not in str(bad.value)
+
+
+def test_prices_are_read_per_offer_resolution_and_length(tmp_path: Path) -> None:
+    """In dollars there, in millionths here."""
+    (tmp_path / "prices.toml").write_text('["wan2.5@fal"."720p"]\n5 = 0.50\n10 = 1\n')
+    assert load(prices="prices.toml").price_list() == {"wan2.5@fal": {"720p": {5: 500_000, 10: 1_000_000}}}
+
+
+@pytest.mark.parametrize(
+    "text", ["5", '"wan" = 5', '["a"."b"]\nfive = 1', '["a"."b"]\n5 = "x"', '["a"."b"]\n5 = -1', '["a"."b"]\n5 = inf']
+)
+def test_a_price_list_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    """The setting and the file are named."""
+    (tmp_path / "prices.toml").write_text(text)
+    with pytest.raises(BadSettings, match=r"STILLMOTION_PRICES: prices\.toml cannot be read as prices"):
+        load(prices="prices.toml").price_list()
+
+
+def test_a_secret_is_never_shown() -> None:
+    """Not even where the settings are printed."""
+    assert "hush" not in repr(load(secret_key="hush"))
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", ":Europe/Berlin", "CET-1CEST", "<+03>-3", "UTC", ""])
+def test_a_good_zone_of_the_machine_is_not_remarked(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    """As the system itself would read it."""
+    monkeypatch.setenv("TZ", zone)
+    assert settings.remarks() == []
+
+
+def test_what_looks_like_a_setting_and_is_none_is_remarked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typing error would otherwise go unnoticed."""
+    monkeypatch.setenv("STILLMOTION_USER_LIMITS", "5/day")
+    assert settings.remarks() == ["STILLMOTION_USER_LIMITS is set, but there is no such setting."]
+
+
+def test_the_login_names_a_person_even_without_a_password_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container, whose user has a number only."""
+    monkeypatch.setenv("LOGNAME", "ana")
+    assert settings.login() == "ana"
