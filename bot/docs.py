@@ -5,6 +5,7 @@ With `--check` nothing is written, and a page that differs is an error.
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
@@ -18,6 +19,7 @@ from storage.states import FINAL, TABLE, State
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "ARCHITECTURE.md")
+_PACKAGES = ("bot", "providers", "storage", "bench")
 _PART = re.compile(r"(<!-- printed: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -122,12 +124,35 @@ def _arrows(moves: Mapping[tuple[State, State], list[str]]) -> Iterator[str]:
     yield from (f"    {state} --> [*]" for state in State if state in FINAL)
 
 
+def _map() -> str:
+    return "\n\n".join(_folder(folder) for top in _PACKAGES for folder in _folders(ROOT / top))
+
+
+def _folders(top: Path) -> list[Path]:
+    return sorted({file.parent for file in top.rglob("*.py")})
+
+
+def _folder(folder: Path) -> str:
+    """Return a folder and its files, each with the first line of what it says of itself."""
+    files = sorted(file for file in folder.iterdir() if file.suffix in {".py", ".sql"} and file.name != "__init__.py")
+    head = f"**{folder.relative_to(ROOT).as_posix()}/**: {_summary(folder / '__init__.py')}\n"
+    return "\n".join([head, *(f"- `{file.name}`: {_summary(file)}" for file in files)])
+
+
+def _summary(file: Path) -> str:
+    text = file.read_text(encoding="utf-8")
+    if file.suffix == ".sql":
+        return text.partition("\n")[0].removeprefix("-- Reason: ")
+    return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "commands": _commands,
     "settings": _settings,
     "offers": _offers,
     "options": _options,
     "life": _life,
+    "map": _map,
 }
 """What can stand between markers, by the name in the first of them."""
 
