@@ -46,8 +46,8 @@ docs: $(DEV_STAMP) ## print the generated tables into README.md
 	$(BIN)/python -m bot.docs
 
 lock: ## compile requirements.in and dev.in (needs uv)
-	UV_PYTHON_DOWNLOADS=never uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate requirements.in -o requirements.lock
-	UV_PYTHON_DOWNLOADS=never uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate dev.in -c requirements.lock -o requirements-dev.lock
+	UV_PYTHON_DOWNLOADS=never uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements.in -o requirements.lock
+	UV_PYTHON_DOWNLOADS=never uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate dev.in -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove what was made, but no database and no video
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -6,12 +6,14 @@ contract tests) is derived from these declarations, so an option is added in one
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from typing import TypeVar
 
 Value = str | int | float | bool
+N = TypeVar("N", int, float)
 
 
 class Audience(StrEnum):
@@ -74,13 +76,7 @@ class Whole:
         return f"a whole number from {self.low} to {self.high}"
 
     def parse(self, given: Value) -> int:
-        try:
-            number = int(str(given).strip())
-        except ValueError:
-            raise BadOption(self.name, given, self.range) from None
-        if not self.low <= number <= self.high:
-            raise BadOption(self.name, given, self.range)
-        return number
+        return _within(self, given, int)
 
     def samples(self) -> tuple[Value, ...]:
         return (self.low, 0, self.high) if self.low < 0 < self.high else (self.low, self.high)
@@ -102,16 +98,21 @@ class Number:
         return f"a number from {self.low:g} to {self.high:g}"
 
     def parse(self, given: Value) -> float:
-        try:
-            number = float(str(given).strip())
-        except ValueError:
-            raise BadOption(self.name, given, self.range) from None
-        if not self.low <= number <= self.high:
-            raise BadOption(self.name, given, self.range)
-        return number
+        return _within(self, given, float)
 
     def samples(self) -> tuple[Value, ...]:
         return (self.low, self.high)
+
+
+def _within(option: Whole | Number, given: Value, read: Callable[[str], N]) -> N:
+    """Read a number and check that it lies within the option's bounds."""
+    try:
+        number = read(str(given).strip())
+    except ValueError:
+        raise BadOption(option.name, given, option.range) from None
+    if not option.low <= number <= option.high:
+        raise BadOption(option.name, given, option.range)
+    return number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ PROVIDERS = {"imaginary": PROVIDER, "local": local.PROVIDER}
 def catalogue(providers: dict[str, Provider] = PROVIDERS, **given: object) -> Catalogue:
     """Return the offers of these providers under these settings."""
     settings: Settings = load(**given)
-    return Catalogue(providers, settings, Path("/work"))
+    return Catalogue(providers, settings, Path("/room"))
 
 
 def test_offers_stand_in_the_order_of_the_listing() -> None:
@@ -86,4 +86,4 @@ def test_an_option_of_several_offers_is_listed_once() -> None:
 def test_each_provider_works_in_a_folder_of_its_own() -> None:
     """None can reach another's."""
     rooms = {offer.spec.provider: offer.connection.workdir for offer in catalogue().offers.values()}
-    assert rooms == {"imaginary": Path("/work/imaginary"), "local": Path("/work/local")}
+    assert rooms == {"imaginary": Path("/room/imaginary"), "local": Path("/room/local")}
