@@ -22,9 +22,11 @@ class Result:
 
     @property
     def ratio(self) -> float:
+        """The median over the rounds; more is better."""
         return statistics.median(self.ratios)
 
     def line(self) -> str:
+        """Return the result as one line under HEAD."""
         spread = f"{min(self.ratios):.2f} to {max(self.ratios):.2f}"
         rates = f"{self.baseline_per_s:>9,.0f}{self.subject_per_s:>9,.0f}"
         target = "none" if self.target is None else f"{self.target:.1f}x"

@@ -41,6 +41,7 @@ class Witness:
         self._seen = self._look()
 
     def close(self) -> None:
+        """Give the database back."""
         self._db.close()
 
     def commit(self) -> Commit:
@@ -102,6 +103,7 @@ class Floor:
         self._db = opening.connect(path)
 
     def close(self) -> None:
+        """Give the database back."""
         self._db.close()
 
     def write(self, commits: Iterable[Commit]) -> float:

@@ -29,10 +29,12 @@ def user(number: int) -> str:
 
 
 def command(number: int) -> str:
+    """Return the platform's own id of this person's request."""
     return f"discord:{900_000_000_000_000_000 + number}"
 
 
 def ticket(command_id: str) -> str:
+    """Return what the provider gives back for it."""
     return f"ticket-of-{command_id}"
 
 

@@ -90,6 +90,11 @@ def _ticket(job: Job, offer: Offer, ticket: Ticket) -> Move:
     return move(job, Event.TICKET, due_in_ms=first_look_ms, ticket=ticket, deadline_ms=offer.deadline_s * 1000)
 
 
+def _known(kind: str) -> Kind:
+    """Return a provider file's failure kind; one that is none of ours is a plain failure of the provider."""
+    return Kind(kind) if kind in set(Kind) else Kind.PROVIDER_ERROR
+
+
 def _void(ports: Ports, job: Job, proof: NoJob) -> Move:
     """Say where a proof of no job leads: to another offer, back into the line, or to the end."""
     following = _following(ports, job) if proof.may_move else None
@@ -98,7 +103,7 @@ def _void(ports: Ports, job: Job, proof: NoJob) -> Move:
     if proof.kind == Kind.BUSY:
         wait_ms = int((proof.retry_after_s or BUSY_RETRY_S) * 1000)
         return move(job, Event.VOID_WAIT, due_in_ms=wait_ms, detail=proof.detail)
-    return move(job, Event.VOID_FAILED, kind=proof.kind, detail=proof.detail)
+    return move(job, Event.VOID_FAILED, kind=_known(proof.kind), detail=proof.detail)
 
 
 async def give_up(ports: Ports, job: Job) -> Move:
@@ -169,7 +174,7 @@ def _seen(job: Job, offer: Offer, outcome: Outcome) -> Move:
             )
         case Refused(kind=kind, detail=detail, billed_usd_micros=billed):
             free = billed is None and kind not in offer.spec.billed_failures
-            return move(job, Event.REFUSED, kind=kind, detail=detail, billed_usd_micros=0 if free else billed)
+            return move(job, Event.REFUSED, kind=_known(kind), detail=detail, billed_usd_micros=0 if free else billed)
         case Cancelled(billed_usd_micros=billed):
             return move(job, Event.STOPPED, billed_usd_micros=billed)
     if job.clock_due:

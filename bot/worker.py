@@ -159,7 +159,8 @@ class Worker:
                 log.exception("cannot be written, is tried again", extra=facts)
                 await asyncio.sleep(_RECORD_AGAIN_S)
                 continue
-            log.info("moved", extra={"job": job.id, "event": held.event, "state": job.state})
+            level = logging.DEBUG if held.event is Event.RUNNING else logging.INFO
+            log.log(level, "moved", extra={"job": job.id, "event": held.event, "state": job.state})
             await self._tell(job)
             if held.event is Event.PREPARED:
                 await self._tell_changes(job)
@@ -201,10 +202,11 @@ class Worker:
         offer = self._ports.catalogue.get(job.offer)
         if platform is None or offer is None or job.hidden or job.state in FINAL:
             return
+        fraction = job.progress if job.state in {State.GENERATING, State.LATE} else None
         async with _as_a_notice(job):
             ahead = await self._ports.store.ahead(job.id) if job.state is State.QUEUED else 0
             text = replies.progress(job, offer.spec, ahead)
-            await platform.show_progress(_spot(job), Progress(job=job.id, text=text, fraction=job.progress))
+            await platform.show_progress(_spot(job), Progress(job=job.id, text=text, fraction=fraction))
 
     async def _erase_order(self, job: Job) -> None:
         """Remove what the provider keeps on this machine; what a crash leaves here is swept later."""

@@ -78,7 +78,7 @@ class Lane:
 def _started(task: Task, descriptor: int) -> Popen[bytes]:
     # Not asyncio's own subprocess: cancelled while it starts one, it waits for ever (CPython 3.11.7).
     command = [sys.executable, "-m", "bot.media.child", json.dumps(asdict(task), default=str)]
-    return Popen(command, stdin=descriptor, stdout=PIPE, stderr=DEVNULL, cwd=_ROOT, env={})
+    return Popen(command, stdin=descriptor, stdout=PIPE, stderr=DEVNULL, cwd=_ROOT, env={}, start_new_session=True)
 
 
 @contextmanager

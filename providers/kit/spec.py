@@ -101,7 +101,7 @@ class Number:
         return _within(self, given, float)
 
     def samples(self) -> tuple[Value, ...]:
-        return (self.low, self.high)
+        return (self.low, 0.0, self.high) if self.low < 0 < self.high else (self.low, self.high)
 
 
 def _within(option: Whole | Number, given: Value, read: Callable[[str], N]) -> N:

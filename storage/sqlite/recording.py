@@ -64,7 +64,7 @@ def _late(db: sqlite3.Connection, before: Columns, row: Row | None, move: Move, 
         "SELECT number, void FROM submits WHERE job = ? AND fence <= ? ORDER BY number DESC LIMIT 1",
         (move.job, before["fence"] if move.fence is None else move.fence),
     ).fetchone()
-    newest = call is not None and call["number"] == before["submits"] and not call["void"]
+    newest = call is not None and call["number"] == before["submits"]
     if row is not None and before["state"] == State.UNSURE and newest:
         return _apply(db, before, row, replace(move, hold_ms=0), now, raise_fence=True)
     by_ticket = move.event is Event.TICKET
@@ -173,6 +173,8 @@ def _learned(before: Columns, row: Row, facts: Facts, now: int) -> dict[str, obj
         columns["keep_until"] = now + facts.keep_ms
     if row.target is State.FAILED:
         columns |= {"failure": (row.kind or Kind(facts.kind or "")).value, "detail": facts.detail}
+    if row.event is Event.UNPLACED:
+        columns["detail"] = facts.detail
     if row.event is Event.DISCARDED:
         columns["discarded_by"] = facts.by
     if row.spend in {Spend.BILL, Spend.ASSUME}:

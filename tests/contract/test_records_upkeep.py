@@ -34,7 +34,8 @@ PERSONAL: dict[str, Any] = {
     "place": Place(platform="discord", server="10", channel="private-corner", thread="thread-of-ana"),
     "inputs": (replace(PICTURE, blob="c3" * 32, changes=({"code": "cropped-heron"},)),),
 }
-WORDS = (b"heron", b"private-corner", b"thread-of-ana", b"c3" * 32, ANA.encode(), b"wings spread", b"bad feather")
+HASH = b"c3" * 32
+WORDS = (b"heron", b"private-corner", b"thread-of-ana", HASH, ANA.encode(), b"wings spread", b"bad feather")
 
 
 # -- forgetting
@@ -134,13 +135,14 @@ async def test_who_discarded_a_job_is_forgotten_with_its_requester(story: Story,
 
 
 async def test_nothing_that_was_the_person_s_is_left_in_any_file(story: Story) -> None:
-    """Neither in the tables nor in what the engine leaves behind when it overwrites."""
+    """Neither in the tables nor in what the engine leaves behind; a file's hash until the file itself is swept."""
     for _ in range(40):
         await _delivered(story)
     await story.refuse(rules=replace(FREE, user_max_open=0), **PERSONAL)
     await story.work(await story.accept(**PERSONAL), Event.UNFIT, detail="bad feather")
     assert _left(story.folder) == set(WORDS)
     assert await story.store.forget(ANA, secret=SECRET) == 0
+    assert _left(story.folder) == {HASH}
     await story.store.unneeded_blobs(keep_ms=KEEP_MS)
     assert _left(story.folder) == set()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import datetime
 from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,8 +19,9 @@ from bot.media.contract import Change, UnfitReason
 from bot.refusals import Refused
 from providers.local import SPEC
 from storage.contract import Input, Job, Place, Priced, Subjects
+from storage.limits import Window
 from storage.states import FINAL, Kind, State
-from storage.windows import DAY_MS
+from storage.windows import DAY_MS, next_start_ms
 
 UTC = ZoneInfo("UTC")
 NOON_MS = 1_788_264_000_000
@@ -202,6 +204,25 @@ def test_a_limit_reads_as_a_person_would_say_it() -> None:
         "Nothing was charged."
     )
     assert "and 1 video is used" in refused("limit", **{**facts, "used": 1}, frees_at_ms=None)
+
+
+@pytest.mark.parametrize(
+    ("zone", "before", "told"),
+    [
+        ("America/Santiago", (2026, 9, 5, 12), "at 01:00 on 6 September"),
+        ("Africa/Cairo", (2026, 10, 29, 12), "at 00:00 on 30 October"),
+        ("Australia/Lord_Howe", (2026, 10, 4, 12), "at 00:00 on 5 October"),
+    ],
+)
+def test_a_limit_frees_at_the_first_moment_of_the_day_that_exists(
+    zone: str, before: tuple[int, int, int, int], told: str
+) -> None:
+    """Around a change of the clock, too; a day may begin at one."""
+    there = ZoneInfo(zone)
+    now_ms = int(datetime(*before, tzinfo=there).timestamp() * 1000)
+    facts = {"limit": "5/day", "used": 5, "asked": 1, "subject": "user:cli/ana", "set_by": "settings"}
+    frees_at_ms = next_start_ms(Window("day"), now_ms, there)
+    assert told in replies.refusal(Refused("limit", **facts, frees_at_ms=frees_at_ms), now_ms, there)
 
 
 MONEY = [None, 0, 450_000]

@@ -133,3 +133,43 @@ def test_the_login_names_a_person_even_without_a_password_entry(monkeypatch: pyt
     """As in a container, whose user has a number only."""
     monkeypatch.setenv("LOGNAME", "ana")
     assert settings.login() == "ana"
+
+
+SAMPLES = {
+    "STILLMOTION_DATABASE_URL": "sqlite:///other.db",
+    "STILLMOTION_MEDIA_DIR": "kept",
+    "STILLMOTION_KEEP_DAYS": "3",
+    "STILLMOTION_TIMEZONE": "Europe/Berlin",
+    "STILLMOTION_DEFAULT_MODEL": "preview",
+    "STILLMOTION_ROUTE": "speed",
+    "STILLMOTION_USER_LIMIT": "7/day",
+    "STILLMOTION_USER_MAX_OPEN": "9",
+    "STILLMOTION_SCOPE_BUDGET_USD": "1.50",
+    "STILLMOTION_BUDGET_USD": "20",
+    "STILLMOTION_PRICES": "prices.toml",
+    "STILLMOTION_MAX_IN_FLIGHT": "local=1",
+    "STILLMOTION_JOB_DEADLINE_S": "20",
+    "STILLMOTION_SECRET_KEY": "hush",
+    "STILLMOTION_LOG_LEVEL": "debug",
+    "STILLMOTION_LOG_FORMAT": "json",
+}
+
+
+def test_every_setting_is_tried_here() -> None:
+    """A new one joins the list above."""
+    assert [name for name, _, _ in settings.table()] == list(SAMPLES)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_quotes_and_blanks_around_a_setting_mean_nothing(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """As an env file writes them; a value changes something, a blank one nothing."""
+    default = load()
+    monkeypatch.setenv(name, SAMPLES[name])
+    plain = load()
+    assert plain != default
+    for quoted in (f'"{SAMPLES[name]}"', f"'{SAMPLES[name]}'", f'  "{SAMPLES[name]}" ', f" {SAMPLES[name]} "):
+        monkeypatch.setenv(name, quoted)
+        assert load() == plain
+    for blank in ("", " ", "''", '""'):
+        monkeypatch.setenv(name, blank)
+        assert load() == default
