@@ -380,6 +380,31 @@ async def test_one_caller_s_failure_leaves_the_others_of_its_commit_alone(story:
     assert await story.store.job(queued.id) == queued
 
 
+async def test_the_totals_are_the_sums_of_the_rows(story: Story, db: sqlite3.Connection) -> None:
+    """For every subject that is counted, day by day, whatever happened, and after a person was forgotten."""
+    for state in State:
+        await story.at(state)
+        story.clock.forward(5 * 3_600_000)
+    for user in ("user:discord/2", "user:discord/3"):
+        over = await story.at(State.DELIVERED, user=user)
+        await story.store.correct(over.id, 1)
+    await story.store.forget("user:discord/2", secret=b"key")
+    await story.store.forget(ANA, secret=b"key")
+    columns = {"allowance": ("user", "user || ' in ' || scope", "scope", "channel"), "spend": ("scope", "'all'")}
+    sums = {
+        tuple(row)
+        for book, subjects in columns.items()
+        for subject in subjects
+        for row in db.execute(
+            f"""SELECT book, {subject}, day, sum(videos), sum(seconds), sum(usd_micros) FROM books
+            WHERE book = ? GROUP BY 2, 3 HAVING sum(videos) OR sum(seconds) OR sum(usd_micros)""",
+            (book,),
+        )
+    }
+    totals = db.execute("SELECT * FROM totals WHERE videos OR seconds OR usd_micros")
+    assert {tuple(row) for row in totals} == sums
+
+
 async def test_limits_cost_the_same_whatever_was_used_before(story: Story, db: sqlite3.Connection) -> None:
     """A calendar limit reads totals, never the rows of the book."""
     rules = HouseRules(budget_usd_micros=9_000_000, scope_budget_usd_micros=9_000_000)

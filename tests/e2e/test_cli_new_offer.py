@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +19,7 @@ ASK = ("animate", "photo.png", "a cat dreams")
 def dreaming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Zygote]:
     """The command with one more file among the providers, and nothing else changed."""
     shelf = tmp_path_factory.mktemp("shelf")
-    (shelf / "imaginary.py").hardlink_to(IMAGINARY)
+    shutil.copy(IMAGINARY, shelf / "imaginary.py")
     started = Zygote(tmp_path_factory.mktemp("dreaming"), shelf)
     yield started
     started.close()

@@ -31,7 +31,7 @@ with open(path, "rb") as file:
     child = subprocess.Popen([sys.executable, "-m", "bot.media.child", order], stdin=file, stdout=subprocess.PIPE, env={})
     answer = child.stdout.read()
     _, status, usage = os.wait4(child.pid, 0)
-    print(json.dumps({"answer": json.loads(answer or "{}"), "status": status, "rss": usage.ru_maxrss * 1024}))
+    print(json.dumps({"answer": json.loads(answer or "{}"), "status": status, "rss": usage.ru_maxrss * 1024}), flush=True)
     os._exit(0)
 """
 
