@@ -6,7 +6,9 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import threading
 from dataclasses import dataclass
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,6 +22,8 @@ from tests.fakes.platform import Board
 from tests.fakes.provider import imagined
 
 _CHILD_S = 60
+_ENDS = threading.Lock()
+"""Whoever starts a process reads how all others ended: two threads that did so at once would lose an exit code."""
 _PRELOADED = [__name__, pytest.__name__, "bot.media.picture", "bot.media.video"]
 LEASE_S, SUBMIT_S = 0.25, 0.8
 """Short, so that the next bot need not wait long for a dead one's leases."""
@@ -58,8 +62,11 @@ def run(orders: Orders) -> int | None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     process = context.Process(target=main, args=(orders,))
-    process.start()
-    process.join(_CHILD_S)
+    with _ENDS:
+        process.start()
+    connection.wait([process.sentinel], _CHILD_S)
+    with _ENDS:
+        process.join(0)
     return process.exitcode
 
 

@@ -665,9 +665,9 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 TestStore = StoreMachine.TestCase
-TestStore.__doc__ = "Fifty walks of forty moves, the same ones each time."
+TestStore.__doc__ = "Forty walks of forty moves, the same ones each time."
 TestStore.settings = settings(
-    max_examples=50, stateful_step_count=40, derandomize=True, deadline=None, database=None, print_blob=True
+    max_examples=40, stateful_step_count=40, derandomize=True, deadline=None, database=None, print_blob=True
 )
 
 
