@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.settings import Settings
+from bot.settings import BadSettings, Settings
 from providers.kit.provider import Connection, Provider
 from providers.kit.spec import Option, Spec, Value
 from storage.contract import Terms
@@ -74,6 +74,8 @@ class Catalogue:
             for spec in provider.specs
         }
 
+        _check_names(self, settings)
+
     def get(self, name: str) -> Offer | None:
         return self.offers.get(name)
 
@@ -92,3 +94,25 @@ class Catalogue:
             for option in offer.spec.options:
                 found.setdefault(option.name, option)
         return found
+
+
+def _check_names(catalogue: Catalogue, settings: Settings) -> None:
+    """Refuse settings that name what is not here.
+
+    Raises:
+        BadSettings: the message names the setting and what it may name.
+    """
+    offers = catalogue.offers.values()
+    models = {offer.spec.model for offer in offers} | set(catalogue.offers)
+    anyone = models | {offer.spec.provider for offer in offers}
+    named = {
+        "STILLMOTION_DEFAULT_MODEL": ([settings.default_model] if settings.default_model else [], models),
+        "STILLMOTION_ROUTE": ([] if settings.route in {("price",), ("speed",)} else settings.route, anyone),
+        "STILLMOTION_MAX_IN_FLIGHT": (settings.max_in_flight, anyone - {offer.spec.model for offer in offers}),
+    }
+    for setting, (names, known) in named.items():
+        unknown = sorted(set(names) - known)
+        if unknown:
+            raise BadSettings(
+                f"{setting}: nothing here is called {unknown[0]}. It may name {', '.join(sorted(known))}."
+            )

@@ -300,12 +300,26 @@ def main() -> None:
         ended = app(prog_name="stillmotion", standalone_mode=False)
     except typer.TyperException as misused:
         ended = _explain(misused)
+    except (typer.Abort, KeyboardInterrupt):
+        ended = _interrupted()
     raise SystemExit(ended)
 
 
 def _start_again_in_utf8() -> NoReturn:
     """Take this process's place: under an ASCII locale a sentence or a file's name would not be what was typed."""
     os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606  no shell is wanted
+
+
+def _interrupted() -> int:
+    """Answer a Ctrl-C that came before the command had begun its work."""
+    from bot.commands.console import Exit, say, show_json
+
+    message = "Interrupted before anything was asked for. Nothing was charged."
+    if "--json" in sys.argv:
+        show_json({"error": "interrupted", "message": message})
+    else:
+        say(message)
+    return Exit.UNFINISHED
 
 
 def _explain(misused: typer.TyperException) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,7 +16,7 @@ from bot.wording import about, counted, cut, money, provider, quoted, size, span
 from providers.kit.spec import Spec
 from storage.contract import Input, Job
 from storage.limits import usd
-from storage.states import Kind, State
+from storage.states import FINAL, Kind, State
 
 _ALT_CHARS = 120
 
@@ -117,7 +119,9 @@ def _limit(facts: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> str:
         f"{whose} limit is {counted(amount)} {_per(window)}, and {used} {'is' if facts['used'] == 1 else 'are'} used."
     )
     if facts["frees_at_ms"] is None:
-        return f"{head} One request of {counted(amount, facts['asked'])} never fits it. Ask for a shorter video, or ask an operator to raise it."
+        shorter = "" if facts["asked"] == 1 else "Ask for a shorter video, or "
+        raise_it = "ask an operator to raise it" if shorter else "Ask an operator to raise it"
+        return f"{head} One request of {counted(amount, facts['asked'])} never fits it. {shorter}{raise_it}. Nothing was charged."
     return f"{head} It has room again {_when(facts['frees_at_ms'], now_ms, zone)}. Nothing was charged."
 
 
@@ -144,7 +148,11 @@ def _when(at_ms: int, now_ms: int, zone: ZoneInfo) -> str:
 def _open(facts: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> str:
     count = facts["used"]
     making = "1 video" if count == 1 else f"{count} videos"
-    return f"You have {making} in the making, and that is as many as you may have. Wait for one, or cancel one."
+    which = f" ({', '.join(facts['jobs'])})" if facts.get("jobs") else ""
+    return (
+        f"You have {making} in the making{which}, and that is as many as you may have. Wait for one; one that was interrupted goes on "
+        f"with `stillmotion collect ID -o FILE`, and `stillmotion cancel ID` ends one. Nothing was charged."
+    )
 
 
 def _budget(facts: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> str:
@@ -259,12 +267,17 @@ def ended(job: Job) -> str:
             )
         case State.KEPT:
             why = f": {job.detail}" if job.detail else ""
-            return f"The video is ready, but where it was asked for did not take it{why}. `stillmotion collect {job.id} -o FILE` gets it."
+            return f"The video is ready and kept, but it is not where it was asked for{why}. `stillmotion collect {job.id} -o {_file(job)}` gets it."
         case State.HELD:
             return f"It waits for an admin: `stillmotion approve {job.id}` or `stillmotion decline {job.id}`."
         case State.DELIVERED:
             return delivered(job)
-    return f"It is not over: `stillmotion collect {job.id} -o FILE` goes on with it, `stillmotion cancel {job.id}` ends it."
+    return f"It is not over: `stillmotion collect {job.id} -o {_file(job)}` goes on with it, `stillmotion cancel {job.id}` ends it."
+
+
+def _file(job: Job) -> str:
+    """Return the file that was asked for as it is typed in a shell, or a word in its place."""
+    return shlex.quote(job.place.channel) if job.place.channel.startswith("/") else "FILE"
 
 
 def _cancelled(job: Job) -> str:
@@ -307,8 +320,19 @@ _FAILURES: Mapping[Kind, str] = {
 
 
 def cancel_too_late(job: Job) -> str:
-    return f"Job {job.id} is {job.state}: it is too late to cancel it." + (
-        "" if job.state in {State.DELIVERED, State.CANCELLED, State.FAILED} else " The video is made, and on its way."
+    """Return why a job cannot be cancelled any more, and what can be done with its video."""
+    head = f"Job {job.id} is {job.state}: it is too late to cancel it."
+    if job.state in FINAL:
+        return head
+    gone = f", and `stillmotion cancel {job.id} --discard` lets it go" if job.state is State.KEPT else ""
+    return f"{head} The video is made: `stillmotion collect {job.id} -o {_file(job)}` gets it{gone}."
+
+
+def not_there(job: Job, media: Path, keep_days: int) -> str:
+    """Return why a finished video's file is not there to be collected."""
+    return (
+        f"The video of job {job.id} is not in {media}. It is swept there after {keep_days} days; where the database was put back "
+        f"from a copy, put the media folder back too."
     )
 
 

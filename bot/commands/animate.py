@@ -26,7 +26,7 @@ from bot.settings import Settings
 from bot.tidying import tidy
 from storage.contract import Facts, Job, Move
 from storage.errors import Stale
-from storage.states import FINAL, Event, Kind, State
+from storage.states import FINAL, OPEN, Event, Kind, State
 
 _SOON_MS = 2_000
 
@@ -96,10 +96,18 @@ async def _accepted(app: App, command: Command) -> Job:
     try:
         job = await app.intake.ask(NAME, command)
     except Refused as refused:
+        if refused.code == "open":
+            refused.facts["jobs"] = await _open_jobs(app, command)
         raise _stop(refused, app.settings) from refused
     price = wording.about(job.price_usd_micros)
     await app.ports.platforms[NAME].say(command.spot, f"Job {job.id}: {job.offer}, {job.seconds} s, {price}.")
     return job
+
+
+async def _open_jobs(app: App, command: Command) -> list[str]:
+    """Return the ids of a person's jobs in the making."""
+    theirs = await app.store.jobs(user=f"user:{command.user}")
+    return [job.id for job in theirs if job.state in OPEN and not job.hidden]
 
 
 async def _driven(app: App, job: Job, stop: asyncio.Event) -> Job:
@@ -118,9 +126,7 @@ async def _driven(app: App, job: Job, stop: asyncio.Event) -> Job:
 async def _handed_over(app: App, job: Job, terminal: TerminalPlatform) -> Job:
     """Write a kept or delivered job's video to the file asked for; a kept one is then delivered."""
     if job.result is None or not app.ports.blobs.path(job.result).is_file():
-        raise Stop(
-            Exit.FAILED, "swept", f"The video of job {job.id} is gone: it was kept for {app.settings.keep_days} days."
-        )
+        raise Stop(Exit.FAILED, "swept", replies.not_there(job, app.settings.media, app.settings.keep_days))
     carried = parcel(app.ports, job)
     try:
         message = await terminal.find(carried) or await terminal.show_video(carried)
@@ -142,10 +148,10 @@ async def _finish(app: App, job: Job, target: Path, *, as_json: bool) -> Exit:
     if as_json:
         document = views.job_document(job, await app.store.trail(job.id))
         show_json(document | {"file": str(target) if delivered else None})
-    elif delivered:
-        say(f"The video is in {target}")
-    else:
+    if not delivered:
         say(replies.ended(job))
+    elif not as_json:
+        say(f"The video is in {target}")
     return exit_of(job)
 
 
@@ -250,6 +256,6 @@ def _tell(rehearsal: Rehearsal) -> None:
     )
     for name, made in (("picture", rehearsal.image), ("sound", rehearsal.audio)):
         if made is not None:
-            done = ", ".join(replies.changes(made.changes)) or "as it is"
+            done = ", ".join(replies.changes(made.changes)) or "same size and shape, without its metadata"
             say(f"The {name}: {done}; {wording.size(made.size_bytes)}.")
     show_json(rehearsal.body)

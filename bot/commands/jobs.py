@@ -6,9 +6,10 @@ import asyncio
 from zoneinfo import ZoneInfo
 
 from bot import replies, wording
-from bot.app import open_app, open_store
+from bot.app import App, open_app, open_store
 from bot.commands import views
 from bot.commands.console import Exit, Stop, say, show, show_json, show_rows, user
+from bot.platforms.terminal import NAME, DepartedTerminal
 from bot.settings import Settings
 from storage.contract import Facts, Job, Move, Store
 from storage.errors import OverBudget, Stale
@@ -56,28 +57,40 @@ async def job(settings: Settings, job_id: str, *, as_json: bool) -> Exit:
 
 async def cancel(settings: Settings, job_id: str, *, discard: bool) -> Exit:
     """Cancel a job: at once before its submit, as a wish after it; told plainly where a provider cannot stop."""
-    async with open_app(settings) as app:
+    async with open_app(settings, {NAME: DepartedTerminal()}) as app:
         found = await app.store.job(job_id)
         if found.state in FINAL | {State.FETCHING, State.DELIVERING} or (found.state is State.KEPT and not discard):
             raise Stop(Exit.REFUSED, "too_late", replies.cancel_too_late(found))
         discarding = discard and found.state in _BEING_MADE | {State.KEPT}
         moved = await _moved(app.store, found, Event.DISCARDED if discarding else Event.CANCEL)
         if moved.state not in FINAL:
-            offer = app.ports.catalogue.get(moved.offer)
-            if offer is None or offer.provider.cancel is None:
+            if not can_stop(app, moved):
                 say(replies.cannot_stop(moved) if not moved.hidden else "Discarded. It tells nothing more.")
                 return Exit.DONE
-            stop = asyncio.Event()
-            asyncio.get_running_loop().call_later(_STOP_S, stop.set)
-            moved = await app.worker_of(job_id).drive(
-                job_id, until=lambda now: now.state in {State.FETCHING, State.DELIVERING, State.KEPT}, stop=stop
-            )
-        say(
-            replies.ended(moved)
-            if moved.state in FINAL
-            else f"{wording.provider(moved.offer)} was asked to stop; job {job_id} is {moved.state}."
-        )
+            moved = await driven_to_its_end(app, job_id)
+        if moved.state is State.KEPT and discard:
+            moved = await _moved(app.store, moved, Event.DISCARDED)
+        if moved.state in {State.KEPT, State.DELIVERED}:
+            raise Stop(Exit.REFUSED, "too_late", replies.cancel_too_late(moved))
+        asked = f"{wording.provider(moved.offer)} was asked to stop; job {job_id} is still {moved.state}."
+        say(replies.ended(moved) if moved.state in FINAL else asked)
     return Exit.DONE
+
+
+def can_stop(app: App, job: Job) -> bool:
+    """Tell whether the job's provider can stop what it began."""
+    offer = app.ports.catalogue.get(job.offer)
+    return offer is not None and offer.provider.cancel is not None
+
+
+async def driven_to_its_end(app: App, job_id: str) -> Job:
+    """Make a wished-away job's steps for a few seconds, as no other process may be there to make them."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(_STOP_S, stop.set)
+    worker = app.worker_of(job_id)
+    job = await worker.drive(job_id, until=lambda now: now.state is State.KEPT, stop=stop)
+    await worker.let_go(job)
+    return job
 
 
 async def resolve(settings: Settings, job_id: str, outcome: str, ticket: str | None) -> Exit:

@@ -206,7 +206,9 @@ async def test_collect_says_where_a_video_is_gone(cli: Cli, house: Story) -> Non
     job = await house.at(State.KEPT)
     ran = cli.run("collect", job.id, "-o", "out.mp4")
     assert ran.code == 3
-    assert ran.err == f"The video of job {job.id} is gone: it was kept for 7 days.\n"
+    assert ran.err.startswith(
+        f"The video of job {job.id} is not in {cli.folder / 'media'}. It is swept there after 7 days"
+    )
     assert (await house.store.job(job.id)).state is State.KEPT
 
 

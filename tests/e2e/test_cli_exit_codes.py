@@ -181,7 +181,23 @@ def test_6_an_interrupted_job_leaves_in_time_and_says_how_to_go_on(cli: Cli, num
     os.killpg(running.pid, number)
     _, err = running.communicate(timeout=8)
     assert running.returncode == 6
-    assert f"stillmotion collect {cli.jobs()[0]['id']} -o FILE" in err
+    job = cli.jobs()[0]
+    assert f"`stillmotion collect {job['id']} -o {job['place']['channel']}` goes on with it" in err
+
+
+@pytest.mark.parametrize("discard", [False, True], ids=["plain", "discard"])
+def test_a_cancel_of_an_interrupted_job_that_is_finished_by_now_tells_the_truth(cli: Cli, discard: bool) -> None:
+    """Its renderer went on alone: the video is kept and can be collected, or let go, and nothing stays in the making."""
+    running = cli.start(*WORK)
+    rendering(cli)
+    os.killpg(running.pid, signal.SIGINT)
+    running.communicate(timeout=8)
+    job = cli.jobs()[0]["id"]
+    until(lambda: any((cli.folder / "media" / "work" / "local" / job).glob("result.mp4")))
+    ran = cli.run("cancel", job, *(["--discard"] if discard else []))
+    assert ran.code == (0 if discard else 2)
+    assert ("Cancelled. Nothing was charged." if discard else f"`stillmotion collect {job} -o ") in ran.err
+    assert cli.jobs()[0]["state"] == ("cancelled" if discard else "kept")
     assert not (cli.folder / "out.mp4").exists()
 
 
