@@ -108,6 +108,17 @@ def renderers(folder: Path) -> list[int]:
     return found
 
 
+async def renderer_of(folder: Path) -> int:
+    """Wait until a process that was just started shows its command line, and return it; there must be no second."""
+
+    async def shows() -> bool:
+        return bool(renderers(folder))
+
+    await eventually(shows)
+    (renderer,) = renderers(folder)
+    return renderer
+
+
 def environment(process: int) -> bytes:
     """What a process was started with."""
     return Path(f"/proc/{process}/environ").read_bytes()
@@ -156,7 +167,7 @@ async def test_a_second_submit_is_the_same_job(connection: Connection, order: Or
     ticket, again = await asyncio.gather(*(PROVIDER.submit(connection, replace(order, options=LONG)) for _ in range(2)))
     folder = connection.workdir / ticket
     assert again == ticket == order.key
-    assert len(renderers(folder)) == 1
+    assert await renderer_of(folder)
     assert [path.name for path in connection.workdir.iterdir()] == [ticket]
     await cancel(connection, ticket)
     await until(connection, ticket)
@@ -166,7 +177,7 @@ async def test_a_killed_renderer_is_started_again(connection: Connection, order:
     """Killed in the middle, the job still ends with one whole video, by one new renderer."""
     ticket = await PROVIDER.submit(connection, replace(order, options={**order.options, "duration": 10}))
     await until(connection, ticket, under_way)
-    (victim,) = renderers(connection.workdir / ticket)
+    victim = await renderer_of(connection.workdir / ticket)
     os.kill(victim, signal.SIGKILL)
     await until(connection, ticket, lambda seen: bool(set(renderers(connection.workdir / ticket)) - {victim}))
     looks = await asyncio.gather(*(PROVIDER.look(connection, ticket) for _ in range(8)))
@@ -234,7 +245,7 @@ async def test_a_cancel_without_a_renderer_holds_at_once(connection: Connection,
     """Where nobody renders, the next look already confirms it."""
     ticket = await PROVIDER.submit(connection, replace(order, options=LONG))
     await until(connection, ticket, under_way)
-    (victim,) = renderers(connection.workdir / ticket)
+    victim = await renderer_of(connection.workdir / ticket)
     os.kill(victim, signal.SIGKILL)
     await cancel(connection, ticket)
     assert await until(connection, ticket) == Cancelled(billed_usd_micros=0)
@@ -352,7 +363,7 @@ async def test_a_renderer_is_told_no_secret(
     monkeypatch.setenv("DISCORD_BOT_TOKEN", "sesame")
     ticket = await PROVIDER.submit(connection, replace(order, options=LONG))
     await until(connection, ticket, under_way)
-    (renderer,) = renderers(connection.workdir / ticket)
+    renderer = await renderer_of(connection.workdir / ticket)
     assert b"sesame" not in environment(renderer)
     await cancel(connection, ticket)
     await until(connection, ticket)
