@@ -76,18 +76,26 @@ async def _starts_at_once(ports: Ports, video: Path) -> bool | None:
 
 async def _keep(ports: Ports, job: Job, video: Path) -> Move:
     index_first = await _starts_at_once(ports, video)
-    original = await ports.blobs.put(video)
-    blob, detail = original, ""
+    blob, detail = await ports.blobs.put(video), ""
     if index_first is None:
         detail = "taken as it is: the decoder gave out over it"
     elif not index_first:
-        streamable = ports.spare / f"{job.id}.mp4"
-        await ports.workbench.make_streamable(video, streamable)
-        blob, detail = await ports.blobs.put(streamable), f"index moved to the front of {original}"
-        streamable.unlink()
+        blob, detail = await _index_moved(ports, job, video, blob)
     size_bytes = ports.blobs.path(blob).stat().st_size
     keep_ms = ports.settings.keep_days * _DAY_MS
     return _move(job, Event.FETCHED, Facts(result=blob, result_bytes=size_bytes, keep_ms=keep_ms, detail=detail))
+
+
+async def _index_moved(ports: Ports, job: Job, video: Path, original: str) -> tuple[str, str]:
+    """Return the blob that starts at once and what was done; a whole video that cannot be mended so is taken as it is."""
+    streamable = ports.spare / f"{job.id}.mp4"
+    try:
+        await ports.workbench.make_streamable(video, streamable)
+    except (BadVideo, Unjudged):
+        return original, "taken as it is: its index could not be moved"
+    blob = await ports.blobs.put(streamable)
+    streamable.unlink()
+    return blob, f"index moved to the front of {original}"
 
 
 def _move(job: Job, event: Event, facts: Facts) -> Move:

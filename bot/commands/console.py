@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import sys
@@ -17,9 +18,14 @@ from bot.platforms.terminal import NAME
 from bot.settings import BadSettings, Settings
 from storage.errors import StorageError, Unavailable, Unknown
 
+_log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 _TURNS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """What turns the direction of writing, and could make one word look like another."""
+
+
+_BROKE = "Something here broke. What was accepted is safe: `stillmotion jobs` shows it, `stillmotion collect` goes on with it."
 
 
 class Exit(IntEnum):
@@ -131,6 +137,9 @@ def run(command: Callable[[Settings], Awaitable[Exit]], *, as_json: bool = False
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = Exit.DONE
+    except Exception:  # noqa: BLE001 - the outermost place: it is logged, and said in one sentence
+        _log.exception("the command broke")
+        code = _report(Stop(Exit.FAILED, "internal", _BROKE), as_json=as_json)
     raise SystemExit(int(code))
 
 

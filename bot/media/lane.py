@@ -65,9 +65,10 @@ class Lane:
     async def ask(self, task: Task, descriptor: int) -> dict[str, Any]:
         """Have a child of its own answer, and end it when it takes too long or nobody waits any more."""
         child = _started(task, descriptor)
+        answering = asyncio.wrap_future(self._threads.submit(child.communicate))
         try:
             async with asyncio.timeout(task.timeout_s):
-                answer, _ = await asyncio.get_running_loop().run_in_executor(self._threads, child.communicate)
+                answer, _ = await asyncio.shield(answering)  # its thread must see the end of the child in any case
         except TimeoutError:
             raise Unfit(task.role, UnfitReason.TOO_SLOW) from None
         finally:

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from bot.media.workbench import Workbench
 from bot.worker import Worker
 from providers.kit.provider import Connection, Order, Outcome, Running, Ticket
 from providers.kit.spec import Pace
@@ -186,6 +187,18 @@ async def test_a_link_that_is_whole_the_second_time_is_delivered(tmp_path: Path)
             there.servers[0].videos = [video()[:-200]]
             job = await bot.until(job, State.DELIVERED)
     assert there.servers[0].videos == []
+
+
+async def test_a_video_over_which_the_decoder_gives_out_is_delivered_as_it_is(tmp_path: Path) -> None:
+    """A decoder that is too slow says nothing against a video that was paid for."""
+    with world(plain(), tmp_path / "w") as there:
+        async with started(there.setting) as bot:
+            impatient = Workbench(bot.ports.spare, video_s=0.001)
+            hasty = replace(bot, worker=Worker(replace(bot.ports, workbench=impatient), lease_s=there.setting.lease_s))
+            job = await hasty.until(await bot.ask(), State.DELIVERED)
+            (fetched,) = [each for each in await bot.store.trail(job.id) if each.event == "fetched"]
+    assert fetched.detail == "taken as it is: the decoder gave out over it"
+    assert bot.ports.blobs.path(job.result or "").read_bytes() == video()
 
 
 async def test_a_success_that_turns_into_a_failure_is_waited_for(tmp_path: Path) -> None:
