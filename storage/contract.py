@@ -43,13 +43,15 @@ class Priced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """A picture or sound of a job: the bytes as they came, then as they are sent."""
+    """A picture or sound of a job: the bytes as they came, then as they are sent; a sound has no sides."""
 
     role: str
     blob: str
     mime: str
     size_bytes: int
     changes: tuple[dict[str, Any], ...] = ()
+    width_px: int | None = None
+    height_px: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +110,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as the store holds it, at one reading. Times are milliseconds since 1970; what is left counts from the reading."""
+    """A job as the store holds it, at one reading. Times are milliseconds since 1970; what is left counts from the reading.
+
+    `detail` says why it failed or is kept, or, while it waits or is being made, what stands in the way just now.
+    """
 
     id: str
     state: State
@@ -137,6 +142,7 @@ class Job:
     discarded_by: str | None
     gave_place_back: bool
     progress: float | None
+    provider_place: int | None
     inputs: tuple[Input, ...]
     prepared: tuple[Input, ...]
     result: str | None
@@ -176,6 +182,7 @@ class Facts:
     deadline_ms: int | None = None
     retention_ms: int | None = None
     progress: float | None = None
+    provider_place: int | None = None
     billed_usd_micros: int | None = None
     seed: int | None = None
     actual_prompt: str | None = None
@@ -338,6 +345,9 @@ class Queries(Protocol):
     async def alerts(self) -> list[Alert]:
         """Return what operators must hear, oldest first."""
 
+    async def usual_s(self) -> dict[str, float]:
+        """Return how long each offer's newest videos took from ticket to end, in the middle; offers with few are left out."""
+
 
 class Rules(Protocol):
     """Limits, grants and scopes."""
@@ -382,6 +392,9 @@ class Upkeep(Protocol):
 
     async def strays(self, blobs: Sequence[str]) -> list[str]:
         """Return those of these blobs that the store does not know, as a crash between keeping and accepting leaves them."""
+
+    async def warn(self, cause: str, *, job: str | None = None, **facts: Any) -> None:
+        """Remember something that an operator must hear; a cause already there stays as it is."""
 
     async def check(self) -> str | None:
         """Return what is wrong with the database's own structure, or None."""

@@ -25,6 +25,21 @@ from storage.sqlite.writer import Kept
 from storage.states import ANSWERS, BY_HAND, FINAL, Allowance, Event, Kind, Row, Spend, State, find
 from storage.windows import local_day
 
+_TELLS = frozenset(
+    {
+        Event.VOID_WAIT,
+        Event.VOID_REROUTED,
+        Event.REROUTED,
+        Event.TICKET,
+        Event.RUNNING,
+        Event.DEADLINE,
+        Event.FINISHED,
+        Event.FETCHED,
+        Event.UNPLACED,
+    }
+)
+"""The moves whose detail, if only that there is none, stands on the job until the next one says otherwise."""
+
 
 def record(db: sqlite3.Connection, move: Move, now: int) -> Job:
     """Write one move with all that follows from it.
@@ -163,6 +178,8 @@ def _learned(before: Columns, row: Row, facts: Facts, now: int) -> dict[str, obj
         for name in ("ticket", "offer", "progress", "seed", "actual_prompt", "result", "result_bytes")
         if (value := getattr(facts, name)) is not None
     }
+    if row.event in _TELLS:
+        columns |= {"detail": facts.detail, "provider_place": facts.provider_place}
     if row.target in FINAL:
         columns.pop("offer", None)
     if facts.deadline_ms is not None and not (row.source is State.UNSURE and before["deadline_at"] is not None):
@@ -173,8 +190,6 @@ def _learned(before: Columns, row: Row, facts: Facts, now: int) -> dict[str, obj
         columns["keep_until"] = now + facts.keep_ms
     if row.target is State.FAILED:
         columns |= {"failure": (row.kind or Kind(facts.kind or "")).value, "detail": facts.detail}
-    if row.event is Event.UNPLACED:
-        columns["detail"] = facts.detail
     if row.event is Event.DISCARDED:
         columns["discarded_by"] = facts.by
     if row.spend in {Spend.BILL, Spend.ASSUME}:

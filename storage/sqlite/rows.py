@@ -23,7 +23,7 @@ NEW_JOB: Columns = {
     "id": None, "state": None, "fence": 0, "lease_until": 0, "holder": "", "stale_claims": 0, "due_at": None, "clock_at": None,
     "user": None, "scope": None, "channel": None, "roles": None, "platform": None, "place": None, "request": None, "seconds": None,
     "route": None, "offer": None, "day": None, "submits": 0, "reserved_usd_micros": None, "budget": None, "ticket": None,
-    "wished": 0, "hidden": 0, "discarded_by": None, "gave_place_back": 0, "progress": None, "failure": None, "detail": "",
+    "wished": 0, "hidden": 0, "discarded_by": None, "gave_place_back": 0, "provider_place": None, "progress": None, "failure": None, "detail": "",
     "result": None, "result_bytes": None, "cost_usd_micros": None, "cost_assumed": 0, "seed": None, "actual_prompt": None,
     "created_at": None, "state_since": None, "preparing_since": None, "submitted_at": None, "deadline_at": None,
     "retention_at": None, "keep_until": None, "ended_at": None, "forget_as": None,
@@ -83,6 +83,7 @@ def job_of(row: Columns, now: int, *, inputs: Iterable[Input], prepared: Iterabl
         discarded_by=row["discarded_by"],
         gave_place_back=bool(row["gave_place_back"]),
         progress=row["progress"],
+        provider_place=row["provider_place"],
         inputs=tuple(inputs),
         prepared=tuple(prepared),
         result=row["result"],
@@ -124,10 +125,12 @@ def _input_of(row: sqlite3.Row) -> Input:
         mime=row["mime"],
         size_bytes=row["size_bytes"],
         changes=tuple(json.loads(row["changes"])),
+        width_px=row["width_px"],
+        height_px=row["height_px"],
     )
 
 
-_INPUTS = "SELECT stage, role, blob, mime, size_bytes, changes FROM inputs WHERE job = ? ORDER BY role DESC"
+_INPUTS = "SELECT stage, role, blob, mime, size_bytes, changes, width_px, height_px FROM inputs WHERE job = ? ORDER BY role DESC"
 
 
 def read_job(db: sqlite3.Connection, job: str, now: int) -> Job:
@@ -153,8 +156,8 @@ def with_inputs(db: sqlite3.Connection, row: Columns, now: int) -> Job:
 def write_inputs(db: sqlite3.Connection, job: str, stage: str, inputs: Iterable[Input]) -> None:
     db.execute("DELETE FROM inputs WHERE job = ? AND stage = ?", (job, stage)) if stage == "prepared" else None
     db.executemany(
-        "INSERT INTO inputs (job, stage, role, blob, mime, size_bytes, changes) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(job, stage, i.role, i.blob, i.mime, i.size_bytes, dump(i.changes)) for i in inputs],
+        "INSERT INTO inputs (job, stage, role, blob, mime, size_bytes, changes, width_px, height_px) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [(job, stage, i.role, i.blob, i.mime, i.size_bytes, dump(i.changes), i.width_px, i.height_px) for i in inputs],
     )
 
 

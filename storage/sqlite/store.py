@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from storage.contract import (
     Acceptance,
@@ -24,7 +24,7 @@ from storage.contract import (
     Usage,
 )
 from storage.sqlite import accepting, forgetting, opening, recording, ruling, turns, upkeep, viewing
-from storage.sqlite.rows import read_job
+from storage.sqlite.rows import alert, read_job
 from storage.sqlite.writer import Writer
 
 T = TypeVar("T")
@@ -111,6 +111,9 @@ class SqliteStore:
     async def alerts(self) -> list[Alert]:
         return await self._reading(lambda db, _: viewing.alerts(db))
 
+    async def usual_s(self) -> dict[str, float]:
+        return await self._reading(lambda db, _: viewing.usual_s(db))
+
     # -- rules
 
     async def set_limits(self, subject: str, limits: str, *, by: str = "operator") -> None:
@@ -151,6 +154,9 @@ class SqliteStore:
 
     async def strays(self, blobs: Sequence[str]) -> list[str]:
         return await self._reading(lambda db, _: upkeep.strays(db, blobs))
+
+    async def warn(self, cause: str, *, job: str | None = None, **facts: Any) -> None:
+        await self._write(lambda db: alert(db, cause, self._clock(), job, **facts))
 
     async def check(self) -> str | None:
         return await self._reading(lambda db, _: upkeep.check(db))
