@@ -4,6 +4,9 @@ ProviderError
 ├── NoJob               the reply proves that no job exists; nothing was or will be billed
 │   ├── RateLimited     nobody: it waits its turn
 │   ├── NoCapacity      nobody: it waits, or another offer makes it
+│   │   ├── Unreachable  nobody, for a while: the connection never opened
+│   │   │   └── Untrusted  the operator: the certificate is not trusted
+│   │   └── Unpublished  nobody, for a while: there was no public link to be had for the media
 │   ├── BadCredentials  the operator
 │   ├── NoCredit        the operator
 │   ├── Moderated       the user
@@ -21,9 +24,13 @@ class ProviderError(Exception):
 
 
 class NoJob(ProviderError):
-    """The provider made no job; `kind` is the failure kind if nothing else can serve, `detail` is for operators."""
+    """The provider made no job; `kind` is the failure kind if nothing else can serve, `detail` is for operators.
+
+    `reason` is a word of ours for what a person is told while it waits or moves on.
+    """
 
     kind = "provider_error"
+    reason = ""
     may_move = False
 
     def __init__(self, detail: str = "", *, retry_after_s: float | None = None) -> None:
@@ -34,25 +41,43 @@ class NoJob(ProviderError):
 class RateLimited(NoJob):
     """The provider asks for fewer calls."""
 
-    kind, may_move = "busy", True
+    kind, reason, may_move = "busy", "busy", True
 
 
 class NoCapacity(NoJob):
-    """The provider has no room, or the connection never opened."""
+    """The provider has no room."""
 
-    kind, may_move = "busy", True
+    kind, reason, may_move = "busy", "no room", True
+
+
+class Unreachable(NoCapacity):
+    """The connection never opened."""
+
+    reason = "unreachable"
+
+
+class Untrusted(Unreachable):
+    """The connection never opened, as nobody who is trusted vouches for the certificate."""
+
+    reason = "certificate not trusted"
+
+
+class Unpublished(NoCapacity):
+    """Nothing was sent, as there was no public link to be had for the media."""
+
+    reason = "no public link"
 
 
 class BadCredentials(NoJob):
     """The provider does not accept the key."""
 
-    kind, may_move = "credentials", True
+    kind, reason, may_move = "credentials", "credentials", True
 
 
 class NoCredit(NoJob):
     """The account at the provider is empty."""
 
-    kind, may_move = "no_credit", True
+    kind, reason, may_move = "no_credit", "no credit", True
 
 
 class Moderated(NoJob):

@@ -13,7 +13,7 @@ import pytest
 
 from providers.kit.provider import Media, Order, Provider
 from providers.kit.registry import discover
-from providers.kit.spec import Audience, BadOption, Choice, Number, Option, Spec, Switch, Text, Value, Whole
+from providers.kit.spec import Audience, BadOption, Choice, Loras, Number, Option, Spec, Switch, Text, Value, Whole
 from storage.states import Kind
 
 OFFERS = [(provider, spec) for provider in discover().values() for spec in provider.specs]
@@ -97,6 +97,9 @@ def _beyond(option: Option) -> list[str]:
             return [str(low - 0.01), str(high + 0.01), "nan", "", "x"]
         case Text(max_chars=most):
             return ["x" * (most + 1)]
+        case Loras(most=most, high=high):
+            one_more = ", ".join(["a/b@1"] * (most + 1))
+            return ["", "a/b", "a/b@", f"a/b@{high + 0.1}", "a/b@nan", "a b@1", "http://a.b/c@1", one_more]
         case Choice(values=values):
             return ["", "nothing of these", "".join(map(str, values)) + "0"]
         case Switch():
@@ -140,7 +143,7 @@ def test_a_price_is_known_or_openly_unknown_and_was_read_lately(provider: Provid
     assert duration is not None
     assert set(spec.price.usd_micros_per_s) <= set(map(str, resolution.samples()))
     for size, seconds in product(resolution.samples(), duration.samples()):
-        quote = spec.quote({"resolution": size, "duration": seconds})
+        quote = spec.price.quote({"resolution": size, "duration": seconds})
         assert quote is None or quote >= 0
     today = datetime.now(UTC).date()
     assert date(2026, 1, 1) <= spec.price.read_on <= today

@@ -139,5 +139,5 @@ def test_an_offer_is_named_after_model_and_provider() -> None:
 
 def test_a_price_is_known_or_nobody_knows_it() -> None:
     """A resolution without one costs nobody-knows, never nothing."""
-    assert SPEC.quote({"resolution": "720p", "duration": 10}) == 1_000_000
-    assert SPEC.quote({"resolution": "480p", "duration": 10}) is None
+    assert SPEC.price.quote({"resolution": "720p", "duration": 10}) == 1_000_000
+    assert SPEC.price.quote({"resolution": "480p", "duration": 10}) is None
