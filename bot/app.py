@@ -7,26 +7,36 @@ import os
 import secrets
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bot import prices
+from bot.breaker import Breakers
 from bot.catalogue import Catalogue
 from bot.intake import Intake
+from bot.links import Links
 from bot.media.workbench import Workbench
+from bot.network import Network
 from bot.platforms.contract import ChatPlatform
 from bot.ports import Ports
-from bot.settings import Settings
+from bot.publishing import Publisher
+from bot.settings import BadSettings, Settings
 from bot.spare import spare_folder
 from bot.waker import Waker
 from bot.worker import LEASE_S, Worker
+from providers.kit.provider import Connection, Provider
 from providers.kit.registry import discover
 from storage.blobs import DirectoryBlobs
 from storage.contract import Facts, Move, Store
 from storage.errors import Stale, Unavailable
 from storage.sqlite import SqliteStore
 from storage.states import Event, State
+
+if TYPE_CHECKING:
+    from bot.bucket import Bucket
 
 _UNKNOWN_OFFER_MS = (1800_000, 7 * 86_400_000)
 """How long to wait, and to keep asking, for a job whose offer is not installed any more: deadline and retention."""
@@ -45,6 +55,26 @@ class App:
 
     def waker(self) -> Waker:
         return Waker(self.ports, self.worker)
+
+    @asynccontextmanager
+    async def public_side(self, wake: Callable[[str], None], *, needed: bool = True) -> AsyncIterator[None]:
+        """Serve media links and webhooks to the world, where there is a public address.
+
+        Raises:
+            BadSettings: somebody listens there already, and it is `needed` that this process does.
+        """
+        async with AsyncExitStack() as stack:
+            if self.settings.public_url is not None:
+                from bot.public import public_app
+                from bot.serving import PortTaken, serving
+
+                app = public_app(self.ports, self.ports.links, wake)
+                try:
+                    await stack.enter_async_context(serving(app, self.settings.http_host, self.settings.http_port))
+                except PortTaken as taken:
+                    if needed:
+                        raise BadSettings(str(taken)) from taken
+            yield
 
     def worker_of(self, job: str) -> Worker:
         """Return a worker that serves one job and keeps its lease."""
@@ -65,32 +95,91 @@ async def open_app(
         Unavailable: the database or the media folder cannot be used.
         BadSettings: a file that a setting names cannot be read.
     """
-    store = await asyncio.to_thread(open_store, settings)
+    async with AsyncExitStack() as stack:
+        store = await asyncio.to_thread(open_store, settings)
+        stack.push_async_callback(store.close)
+        workroom, spare = stack.enter_context(_own_folders(settings.media))
+        providers = discover()
+        network = Network(settings, providers)
+        stack.push_async_callback(network.close)
+        ports = _ports(settings, store, network, workroom, spare, platforms or {})
+        holder = uuid.uuid4().hex
+        lease_ms = int(lease_s * 1000) if keeps_lease else 0
+        await _settle_restored(store, ports.catalogue)
+        yield App(
+            settings=settings,
+            ports=ports,
+            store=store,
+            intake=Intake(ports, lease_ms=lease_ms, holder=holder),
+            worker=Worker(ports, lease_s=lease_s, holder=holder),
+            holder=holder,
+        )
+
+
+def _ports(
+    settings: Settings,
+    store: Store,
+    network: Network,
+    workroom: Path,
+    spare: Path,
+    platforms: Mapping[str, ChatPlatform],
+) -> Ports:
+    catalogue = Catalogue(network.providers, settings, workroom, apis=network.apis)
+    prices.recall(catalogue)
+    links = Links(_link_secret(settings), settings.public_url)
+    return Ports(
+        store=store,
+        blobs=DirectoryBlobs(settings.media),
+        catalogue=catalogue,
+        workbench=Workbench(spare),
+        platforms=platforms,
+        settings=settings,
+        network=network,
+        links=links,
+        publisher=Publisher(links, _bucket(settings), _lenders(catalogue)),
+        breakers=Breakers(time.monotonic),
+        monotonic=time.monotonic,
+        spare=spare,
+        arriving=workroom / "arriving",
+    )
+
+
+def _link_secret(settings: Settings) -> bytes:
+    """Return what links are made of; where there are none, no key is made for them."""
+    return secret_key(settings) if settings.public_url or settings.media_bucket else b""
+
+
+def _bucket(settings: Settings) -> Bucket | None:
+    if settings.media_bucket is None:
+        return None
+    from bot.bucket import Bucket, BucketTrouble
+
     try:
-        with _own_folders(settings.media) as (workroom, spare):
-            ports = Ports(
-                store=store,
-                blobs=DirectoryBlobs(settings.media),
-                catalogue=Catalogue(discover(), settings, workroom),
-                workbench=Workbench(spare),
-                platforms=platforms or {},
-                settings=settings,
-                monotonic=time.monotonic,
-                spare=spare,
-            )
-            holder = uuid.uuid4().hex
-            lease_ms = int(lease_s * 1000) if keeps_lease else 0
-            await _settle_restored(store, ports.catalogue)
-            yield App(
-                settings=settings,
-                ports=ports,
-                store=store,
-                intake=Intake(ports, lease_ms=lease_ms, holder=holder),
-                worker=Worker(ports, lease_s=lease_s, holder=holder),
-                holder=holder,
-            )
+        return Bucket(settings.media_bucket, settings.aws())
+    except BucketTrouble as trouble:
+        raise BadSettings(
+            f"STILLMOTION_MEDIA_BUCKET: the AWS_ names do not go together ({trouble}). A key needs its secret."
+        ) from trouble
+
+
+def _lenders(catalogue: Catalogue) -> list[tuple[Provider, Connection]]:
+    """Return the providers that would keep a file for others to fetch."""
+    found = ((provider, catalogue.connections[name]) for name, provider in catalogue.providers.items())
+    return [(provider, connection) for provider, connection in found if provider.publish and connection.api]
+
+
+@asynccontextmanager
+async def open_network(settings: Settings) -> AsyncIterator[Catalogue]:
+    """Open the offers and their providers' APIs alone, for commands that only ask there.
+
+    Raises:
+        BadSettings: the certificates or the trusted hosts cannot be read.
+    """
+    network = Network(settings, discover())
+    try:
+        yield Catalogue(network.providers, settings, settings.media / "work", apis=network.apis)
     finally:
-        await store.close()
+        await network.close()
 
 
 def open_store(settings: Settings) -> Store:
@@ -134,7 +223,7 @@ def _own_folders(media: Path) -> Iterator[tuple[Path, Path]]:
     workroom = media / "work"
     with ExitStack() as stack:
         try:
-            for folder in (media, workroom):
+            for folder in (media, workroom, workroom / "arriving"):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             spare = stack.enter_context(spare_folder(workroom))
         except OSError as error:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.settings import BadSettings, Settings
-from providers.kit.provider import Connection, Provider
-from providers.kit.spec import Option, Spec, Value
+from bot.wording import listed
+from providers.kit.provider import Api, Connection, Provider
+from providers.kit.spec import AudioLimits, ImageLimits, Option, Price, Spec, Value
 from storage.contract import Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """One model at one provider, as it stands here; `off` says why it cannot be used."""
+    """One model at one provider, as it stands here; `off` says why it cannot be used, `mute` why it takes no sound here."""
 
     spec: Spec
     provider: Provider
     connection: Connection
     bound: int
     deadline_s: int
+    price: Price
     corrected: Mapping[str, Mapping[int, int]]
     off: str | None = None
+    mute: str | None = None
 
     @property
     def name(self) -> str:
@@ -50,31 +53,74 @@ class Offer:
     def quote(self, options: Mapping[str, Value]) -> int | None:
         """Return the price in millionths of a US dollar, the operator's own going first; None where nobody knows it."""
         corrected = self.corrected.get(str(options["resolution"]), {}).get(int(options["duration"]))
-        return self.spec.quote(options) if corrected is None else corrected
+        return self.price.quote(options) if corrected is None else corrected
 
 
 class Catalogue:
     """Every offer by name, in the order of the providers' listing."""
 
-    def __init__(self, providers: Mapping[str, Provider], settings: Settings, workroom: Path) -> None:
-        prices = settings.price_list()
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        settings: Settings,
+        workroom: Path,
+        *,
+        apis: Mapping[str, Api] | None = None,
+    ) -> None:
+        self.providers, self._settings = providers, settings
+        self.connections = {name: Connection(workdir=workroom / name, api=(apis or {}).get(name)) for name in providers}
+        self._prices = settings.price_list()
         self.offers = {
-            spec.offer: Offer(
-                spec=spec,
-                provider=provider,
-                connection=Connection(workdir=workroom / provider.id),
-                bound=settings.max_in_flight.get(spec.offer)
-                or settings.max_in_flight.get(provider.id)
-                or spec.in_flight,
-                deadline_s=settings.job_deadline_s or spec.deadline_s,
-                corrected=prices.get(spec.offer, {}),
-                off="no key" if spec.needs_key else None,
-            )
-            for provider in providers.values()
-            for spec in provider.specs
+            spec.offer: self._offer(provider, spec) for provider in providers.values() for spec in provider.specs
         }
-
         _check_names(self, settings)
+
+    def _offer(self, provider: Provider, spec: Spec) -> Offer:
+        settings, connection = self._settings, self.connections[provider.id]
+        bounds = settings.max_in_flight
+        return Offer(
+            spec=spec,
+            provider=provider,
+            connection=connection,
+            bound=bounds.get(spec.offer) or bounds.get(provider.id) or spec.in_flight,
+            deadline_s=settings.job_deadline_s or spec.deadline_s,
+            price=spec.price,
+            corrected=self._prices.get(spec.offer, {}),
+            off=self._why_off(provider, spec),
+            mute=None if spec.audio is None else self._unreachable(spec, spec.audio, "sounds"),
+        )
+
+    def _why_off(self, provider: Provider, spec: Spec) -> str | None:
+        access = provider.access
+        if spec.needs_key and (access is None or self._settings.key(access) is None):
+            return "no key" if access is None else f"no key ({access.key_setting} is not set)"
+        return self._unreachable(spec, spec.image, "pictures")
+
+    def _unreachable(self, spec: Spec, limits: ImageLimits | AudioLimits, what: str) -> str | None:
+        """Return why the provider could not get our media, or None where it can."""
+        if spec.renders_here or limits.inline or self.shares:
+            return None
+        ways = listed(["STILLMOTION_PUBLIC_URL", "STILLMOTION_MEDIA_BUCKET", *self._lenders()])
+        return f"it fetches {what} from a public link, and there is none here: set {ways}"
+
+    @property
+    def shares(self) -> bool:
+        """Whether there is any way to give a provider a public link."""
+        settings = self._settings
+        lent = any(
+            settings.key(provider.access)
+            for provider in self.providers.values()
+            if provider.publish and provider.access
+        )
+        return bool(settings.public_url or settings.media_bucket or lent)
+
+    def _lenders(self) -> list[str]:
+        """Return the keys of the providers that would keep a file for others to fetch."""
+        return [each.access.key_setting for each in self.providers.values() if each.publish and each.access]
+
+    def reprice(self, name: str, price: Price) -> None:
+        """Take a price that was just read."""
+        self.offers[name] = replace(self.offers[name], price=price)
 
     def get(self, name: str) -> Offer | None:
         return self.offers.get(name)

@@ -263,12 +263,17 @@ def scopes(
 
 
 @app.command()
-def doctor(json: Json = False) -> None:
+def doctor(
+    probe_webhook: Annotated[
+        bool, typer.Option("--probe-webhook", help="Have a provider send a mock webhook here; no video is made.")
+    ] = False,
+    json: Json = False,
+) -> None:
     """Check that everything here is fit for work."""
     from bot.commands import doctor as work
     from bot.commands.console import run
 
-    run(lambda found: work.doctor(found, as_json=json), as_json=json)
+    run(lambda found: work.doctor(found, probes=probe_webhook, as_json=json), as_json=json)
 
 
 @app.command()

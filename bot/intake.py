@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from bot.media.contract import Prepared, Screened, Unfit
+from bot.ordering import hears, options_of
 from bot.platforms.contract import Command
 from bot.ports import Ports
 from bot.refusals import Refused
-from bot.router import Candidate, Wish, candidates
+from bot.router import Candidate, Preferences, Wish, candidates
 from providers.kit.provider import Media, Order
 from storage.contract import Acceptance, Accepted, Input, Job, Place, Priced, Refusal, Subjects
 
 INCOMING_MAX_BYTES = 50_000_000
+_DRY_RUN = "dry-run"
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -79,19 +81,27 @@ class Intake:
         except Unfit as unfit:
             raise Refused(unfit.reason, role=unfit.role, **unfit.facts) from unfit
         order = Order(
-            key="dry-run",
+            key=_DRY_RUN,
             spec=spec,
             prompt=screening.prompt,
-            options=first.options,
+            options=options_of(first.offer, command.options, _DRY_RUN),
             image=await self._media(image),
             audio=None if audio is None else await self._media(audio),
+            webhook="webhook:address" if hears(self._ports, first.offer) else None,
         )
         return Rehearsal(candidate=first, image=image, audio=audio, body=first.offer.provider.body(order))
 
     async def _media(self, prepared: Prepared) -> Media:
         sha256 = await asyncio.to_thread(_sha256_of, prepared.path)
         prepared.path.unlink()
-        return Media(path=prepared.path, mime=prepared.mime, sha256=sha256, size_bytes=prepared.size_bytes)
+        return Media(
+            path=prepared.path,
+            mime=prepared.mime,
+            sha256=sha256,
+            size_bytes=prepared.size_bytes,
+            width_px=prepared.width,
+            height_px=prepared.height,
+        )
 
     async def _screen(self, command: Command) -> _Screening:
         await self._check_scope(command)
@@ -104,14 +114,17 @@ class Intake:
         except Unfit as unfit:
             raise Refused(unfit.reason, role=unfit.role, **unfit.facts) from unfit
         prompt = _UNSTORABLE.sub("", command.prompt)
-        settings = self._ports.settings
-        able = candidates(
-            self._ports.catalogue,
-            _wish(command, prompt, image),
-            default_model=settings.default_model,
-            route=settings.route,
-        )
+        able = candidates(self._ports.catalogue, _wish(command, prompt, image), await self._preferences())
         return _Screening(image=image, audio=audio, able=able, prompt=prompt)
+
+    async def _preferences(self) -> Preferences:
+        settings = self._ports.settings
+        return Preferences(
+            route=settings.route,
+            default_model=settings.default_model,
+            usual_s=await self._ports.store.usual_s() if settings.route == ("speed",) else {},
+            trouble=self._ports.breakers.trouble,
+        )
 
     async def _check_scope(self, command: Command) -> None:
         """Nobody spends the operator's money from a place that the operator did not allow."""
@@ -166,4 +179,5 @@ def _wish(command: Command, prompt: str, image: Screened) -> Wish:
         height=image.height or 0,
         is_admin=command.is_admin,
         is_operator=command.is_operator,
+        is_age_restricted=command.is_age_restricted,
     )

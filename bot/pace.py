@@ -13,10 +13,18 @@ _RECONCILE_RARELY_MS = 600_000
 
 def next_look_ms(spec: Spec, job: Job) -> int:
     """Return how long to wait before the next look: the offer's own pace, and rarely once the job is late."""
-    return _LATE_LOOK_MS if job.state is State.LATE or job.clock_due else int(spec.pace.every_s * 1000)
+    if job.state is State.LATE or job.clock_due:
+        return _LATE_LOOK_MS
+    pace = spec.pace
+    return int((pace.first_look_s if _age_ms(job) < pace.young_s * 1000 else pace.every_s) * 1000)
+
+
+def _age_ms(job: Job) -> int:
+    """Return how long the job has been in its state, as far as its own dues tell."""
+    return (job.due_at_ms or job.state_since_ms) - job.state_since_ms
 
 
 def next_reconcile_ms(job: Job) -> int:
     """Return how long to wait before asking again for a lost answer, longer the longer it is lost."""
-    age_ms = (job.due_at_ms or job.state_since_ms) - job.state_since_ms
+    age_ms = _age_ms(job)
     return next((gap for gap in _RECONCILE_MS if age_ms < 10 * gap), _RECONCILE_RARELY_MS)

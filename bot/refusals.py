@@ -9,8 +9,9 @@ class Refused(Exception):
     """The request cannot be taken as it is.
 
     Codes: those of bot.media.contract.UnfitReason for a file (with `role`), those of storage.contract.Refusal for a limit,
-    and no_image, prompt_missing, prompt_long, model_unknown, offer_off, option_unknown, option_bad, option_audience,
-    sound_unsupported, place_unusable, scope_denied.
+    and no_image, prompt_missing, prompt_long, model_unknown, offer_off, account_trouble, option_unknown, option_bad,
+    option_audience, safety_place, sound_unsupported, sound_unreachable, place_unusable, scope_denied. `others` names
+    the offers that could serve the same request.
     """
 
     def __init__(self, code: str, **facts: Any) -> None:
@@ -20,5 +21,5 @@ class Refused(Exception):
 
 LIMITS = frozenset({"limit", "open", "budget", "unpriced"})
 """The refusals that a limit made."""
-CONFIGURATION = frozenset({"offer_off"})
+CONFIGURATION = frozenset({"offer_off", "account_trouble", "sound_unreachable"})
 """The refusals that only an operator can lift."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from bot.breaker import Trouble
 from bot.catalogue import Catalogue, Offer
 from bot.media.contract import Unfit
 from bot.media.fit import check_ratio
 from bot.refusals import Refused
-from providers.kit.spec import Audience, BadOption, Value
+from providers.kit.spec import Audience, BadOption, Option, Value
 
 _PREFERRED = ("wan2.5", "wan2.6", "wan2.1")
 _PREVIEW = "preview"
+_SAFETY = "safety"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,7 @@ class Wish:
     height: int
     is_admin: bool
     is_operator: bool
+    is_age_restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,33 +41,39 @@ class Candidate:
     usd_micros: int | None
 
 
-def candidates(
-    catalogue: Catalogue, wish: Wish, *, default_model: str | None, route: tuple[str, ...]
-) -> list[Candidate]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preferences:
+    """What orders offers that can all serve: the operator's list, what was learned, and what is in trouble now."""
+
+    route: tuple[str, ...] = ("price",)
+    default_model: str | None = None
+    usual_s: Mapping[str, float] = field(default_factory=dict)
+    trouble: Callable[[str], Trouble | None] = lambda _offer: None
+
+
+def candidates(catalogue: Catalogue, wish: Wish, preferences: Preferences) -> list[Candidate]:
     """Return the offers that can serve the wish, the first to try first.
 
     Raises:
-        Refused: none can; the reason is that of the offer which comes nearest.
+        Refused: none can; the reason is that of the offer which comes nearest, with the `others` that could.
     """
-    offers = _named(catalogue, wish.model or default_model or _usual_model(catalogue))
-    able, refused = [], []
-    for offer in offers:
-        try:
-            able.append(_candidate(offer, wish))
-        except Refused as refusal:
-            refused.append(refusal)
-    if not able:
-        raise refused[0]
-    return sorted(able, key=lambda candidate: _rank(candidate, route))
+    refusals: list[Refused] = []
+    for name in _models(catalogue, wish.model or preferences.default_model):
+        able, refused = _sorted_out(_named(catalogue, name), wish)
+        if able:
+            return _in_order(catalogue, wish, able, preferences)
+        refusals += refused
+    raise _with_others(catalogue, wish, refusals[0])
 
 
-def _usual_model(catalogue: Catalogue) -> str:
+def _models(catalogue: Catalogue, asked: str | None) -> list[str]:
+    """Return what may serve: what was asked for, else the usual models that are on, else the preview."""
     models = {offer.spec.model for offer in catalogue.on()}
-    return next((model for model in _PREFERRED if model in models), _PREVIEW)
+    return [asked] if asked else [model for model in _PREFERRED if model in models] or [_PREVIEW]
 
 
 def _named(catalogue: Catalogue, name: str) -> list[Offer]:
-    """Return the offers under `model` or `model@provider`, those that are on first."""
+    """Return the offers under `model` or `model@provider` that are on."""
     found = [offer for offer in catalogue.offers.values() if name in {offer.name, offer.spec.model}]
     if not found:
         raise Refused("model_unknown", given=name, known=[*catalogue.models(), *catalogue.offers])
@@ -74,11 +83,47 @@ def _named(catalogue: Catalogue, name: str) -> list[Offer]:
     return on
 
 
+def _sorted_out(offers: Iterable[Offer], wish: Wish) -> tuple[list[Candidate], list[Refused]]:
+    able, refused = [], []
+    for offer in offers:
+        try:
+            able.append(_candidate(offer, wish))
+        except Refused as refusal:
+            refused.append(refusal)
+    return able, refused
+
+
+def _with_others(catalogue: Catalogue, wish: Wish, refusal: Refused) -> Refused:
+    """Return the refusal with those that could serve the same wish: a model where all its offers can, else the offer."""
+    on = [offer for offer in catalogue.on() if offer.spec.model != _PREVIEW]
+    able = {candidate.offer.name for candidate in _sorted_out(on, wish)[0]}
+    others = []
+    for model in dict.fromkeys(offer.spec.model for offer in on):
+        of_model = [offer.name for offer in on if offer.spec.model == model]
+        others += [model] if able.issuperset(of_model) else [name for name in of_model if name in able]
+    return Refused(refusal.code, **refusal.facts | {"others": others})
+
+
+def _in_order(catalogue: Catalogue, wish: Wish, able: Sequence[Candidate], preferences: Preferences) -> list[Candidate]:
+    """Return them ordered, those that keep failing last; one whose account does not work is none.
+
+    Raises:
+        Refused: no account works.
+    """
+    trouble = {candidate.offer.name: preferences.trouble(candidate.offer.name) for candidate in able}
+    working = [each for each in able if trouble[each.offer.name] in {None, Trouble.FAULTS}]
+    if not working:
+        raise _with_others(catalogue, wish, Refused("account_trouble", offer=able[0].offer.name))
+    return sorted(working, key=lambda each: (trouble[each.offer.name] is not None, *_rank(each, preferences)))
+
+
 def _candidate(offer: Offer, wish: Wish) -> Candidate:
     _check_words(offer, wish)
     _check_options(offer, wish)
     if wish.has_audio and offer.spec.audio is None:
         raise Refused("sound_unsupported", offer=offer.name)
+    if wish.has_audio and offer.mute is not None:
+        raise Refused("sound_unreachable", offer=offer.name, why=offer.mute)
     try:
         check_ratio(wish.width, wish.height, offer.spec.image)
         options = offer.options(wish.options)
@@ -99,25 +144,36 @@ def _check_words(offer: Offer, wish: Wish) -> None:
 
 
 def _check_options(offer: Offer, wish: Wish) -> None:
-    for name in wish.options:
+    for name, given in wish.options.items():
         option = offer.spec.option(name)
         if option is None:
             raise Refused(
                 "option_unknown", offer=offer.name, option=name, known=[each.name for each in offer.spec.options]
             )
-        if not _may_set(option.audience, wish):
-            raise Refused("option_audience", option=name, audience=option.audience)
+        if option.audience is not Audience.EVERYONE and _is_changed(option, given):
+            _check_audience(option, wish)
 
 
-def _may_set(audience: Audience, wish: Wish) -> bool:
-    return wish.is_operator or audience is Audience.EVERYONE or (audience is Audience.ADMIN and wish.is_admin)
+def _is_changed(option: Option, given: str) -> bool:
+    try:
+        return option.parse(given) != option.default
+    except BadOption:
+        return False
 
 
-def _rank(candidate: Candidate, route: Iterable[str]) -> tuple[float, str]:
-    """Return a sort key: the operator's list, else speed, else price with an unknown one last."""
-    names, offer = list(route), candidate.offer
+def _check_audience(option: Option, wish: Wish) -> None:
+    may = wish.is_operator or (option.audience is Audience.ADMIN and wish.is_admin)
+    if not may:
+        raise Refused("option_audience", option=option.name, audience=option.audience)
+    if option.name == _SAFETY and not wish.is_age_restricted:
+        raise Refused("safety_place")
+
+
+def _rank(candidate: Candidate, preferences: Preferences) -> tuple[float, str]:
+    """Return a sort key: the operator's list, else speed as it was learned, else price with an unknown one last."""
+    names, offer = list(preferences.route), candidate.offer
     if names == ["speed"]:
-        return (offer.spec.pace.usual_s, offer.name)
+        return (preferences.usual_s.get(offer.name, offer.spec.pace.usual_s), offer.name)
     if names == ["price"]:
         return (float("inf") if candidate.usd_micros is None else candidate.usd_micros, offer.name)
     listed = [place for place, name in enumerate(names) if name in {offer.name, offer.spec.model, offer.spec.provider}]

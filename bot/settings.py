@@ -4,49 +4,45 @@ from __future__ import annotations
 
 import getpass
 import os
-import re
 import tomllib
+from collections.abc import Mapping
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from dotenv import dotenv_values
+from pydantic import (
+    Field,
+    SecretStr,
+    ValidationError,
+    create_model,
+    field_validator,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bot.values import Address, BucketAddress, Counts, Key, Upper, Words, is_zone, unquoted
+from providers.kit.provider import Access
+from providers.kit.registry import discover
 from storage.contract import HouseRules
 from storage.limits import BadAmount, parse_limits
 
-_QUOTES = "\"'"
-_COUNT = re.compile("[1-9][0-9]{0,5}")
+_AWS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_VIRTUAL_HOSTED_STYLE_REQUEST",
+)
 _MOST_USD = 1_000_000_000
-_POSIX_ZONE = re.compile(r"(<[^>]+>|[A-Za-z]{3,})[+-]?[0-9].*")
 _YEAR_S = 366 * 24 * 3600
 
 
 class BadSettings(Exception):
     """The settings cannot be used; the message names the setting and what it takes."""
-
-
-def _pairs(given: Any) -> Any:
-    """Read `fal=2,novita=10`."""
-    if not isinstance(given, str):
-        return given
-    parts = [part.partition("=") for part in given.split(",") if part.strip()]
-    if not all(equals and _COUNT.fullmatch(count.strip()) for _, equals, count in parts):
-        raise ValueError("write it like fal=2,novita=10")
-    return {name.strip(): int(count) for name, _, count in parts}
-
-
-def _upper(given: Any) -> Any:
-    return given.upper() if isinstance(given, str) else given
-
-
-def _words(given: Any) -> Any:
-    return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
-
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 
 
 def _setting(name: str, default: Any, description: str, **more: Any) -> Any:
@@ -67,6 +63,23 @@ class Settings(BaseSettings):
         "STILLMOTION_MEDIA_DIR",
         None,
         "Where pictures, sounds and videos are kept. Default: `media/` beside the database.",
+    )
+    media_bucket: BucketAddress | None = _setting(
+        "STILLMOTION_MEDIA_BUCKET",
+        None,
+        "A bucket, `s3://bucket/prefix`, from which providers fetch pictures and sounds by links that expire; the `AWS_` names say how it is reached.",
+    )
+    public_url: Address | None = _setting(
+        "STILLMOTION_PUBLIC_URL",
+        None,
+        "Where the world reaches the HTTP side of `run`, like `https://bot.example.org`: providers fetch pictures and sounds there, and tell that a video is ready.",
+    )
+    http_host: str = _setting("STILLMOTION_HTTP_HOST", "127.0.0.1", "The address that the HTTP side listens on.")
+    http_port: int = _setting("STILLMOTION_HTTP_PORT", 8080, "The port that the HTTP side listens on.", ge=1, le=65535)
+    trusted_hosts: Words = _setting(
+        "STILLMOTION_TRUSTED_HOSTS",
+        (),
+        "Hosts, `host` or `host:port`, from which videos may be fetched though their address is private or not https: a gateway or bucket of your own.",
     )
     keep_days: int = _setting(
         "STILLMOTION_KEEP_DAYS",
@@ -115,7 +128,7 @@ class Settings(BaseSettings):
         None,
         'A TOML file that corrects prices in US dollars: a table per offer and resolution, a line per length, as in `["wan2.5@fal"."720p"]` and `5 = 0.50`.',
     )
-    max_in_flight: Annotated[dict[str, int], NoDecode, BeforeValidator(_pairs)] = _setting(
+    max_in_flight: Counts = _setting(
         "STILLMOTION_MAX_IN_FLIGHT",
         {},
         "How many jobs an offer may have in flight, by provider or offer, like `local=1,wan2.5@fal=2`. Default: as its spec says.",
@@ -132,7 +145,7 @@ class Settings(BaseSettings):
         None,
         "The key for what must not be guessed. Default: made on the first start beside the database, readable by its owner only.",
     )
-    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], BeforeValidator(_upper)] = _setting(
+    log_level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR"], Upper] = _setting(
         "STILLMOTION_LOG_LEVEL",
         "INFO",
         "What `run` logs: `DEBUG`, `INFO`, `WARNING` or `ERROR`. Where it is not set, other commands log warnings.",
@@ -155,7 +168,7 @@ class Settings(BaseSettings):
     @model_validator(mode="before")
     @classmethod
     def _blank_is_not_set(cls, given: dict[str, Any]) -> dict[str, Any]:
-        plain = {name: _unquoted(value) if isinstance(value, str) else value for name, value in given.items()}
+        plain = {name: unquoted(value) if isinstance(value, str) else value for name, value in given.items()}
         return {name: value for name, value in plain.items() if value != ""}
 
     @field_validator("database_url")
@@ -171,7 +184,7 @@ class Settings(BaseSettings):
     @field_validator("timezone")
     @classmethod
     def _a_zone(cls, name: str) -> str:
-        if not _is_zone(name):
+        if not is_zone(name):
             raise ValueError(f"there is no time zone {name}; write it like Europe/Berlin")
         return name
 
@@ -183,6 +196,21 @@ class Settings(BaseSettings):
         except BadAmount as bad:
             raise ValueError(f"{bad} is no limit; write it like 5/day, 60s/day or $20/month") from None
         return text
+
+    def key(self, access: Access) -> str | None:
+        """Return a provider's key, or None where it has none here."""
+        found: SecretStr | None = getattr(self, _field(access.key_setting))
+        return None if found is None else found.get_secret_value()
+
+    def bases(self, access: Access) -> tuple[str, ...]:
+        """Return where a provider's hosts are reached, in their order."""
+        return tuple(getattr(self, _field(host.setting)) for host in access.hosts)
+
+    def aws(self) -> dict[str, str]:
+        """Return how a bucket is reached, by the names that its own ecosystem uses."""
+        written = dotenv_values(".env") if Path(".env").is_file() else {}
+        given = {name: os.environ.get(name) or written.get(name) for name in _AWS}
+        return {name: unquoted(value) for name, value in given.items() if value}
 
     @property
     def database(self) -> Path:
@@ -237,9 +265,26 @@ def _micros(usd: Decimal | None) -> int | None:
     return None if usd is None else int(usd * 1_000_000)
 
 
-def _unquoted(text: str) -> str:
-    text = text.strip()
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES else text
+def _field(name: str) -> str:
+    return name.lower()
+
+
+def _with_providers() -> type[Settings]:
+    """Return the settings together with those that the providers' files declare: a key and where each host is."""
+    found = discover().values()
+    return _joined(tuple((each.access, tuple(each.by_offer)) for each in found if each.access is not None))
+
+
+@cache
+def _joined(providers: tuple[tuple[Access, tuple[str, ...]], ...]) -> type[Settings]:
+    declared: dict[str, Any] = {}
+    for access, offers in providers:
+        key, people = access.key_setting, ", ".join(f"`{offer}`" for offer in offers)
+        declared[_field(key)] = (Key | None, _setting(key, None, f"The key that turns {people} on."))
+        for host in access.hosts:
+            meaning = f"Another address for {host.default}; a path in front of its own is kept."
+            declared[_field(host.setting)] = (Address, _setting(host.setting, host.default, meaning))
+    return create_model("Settings", __base__=Settings, **declared)
 
 
 def load(**given: Any) -> Settings:
@@ -249,7 +294,8 @@ def load(**given: Any) -> Settings:
         BadSettings: one of them is not what it must be, or `.env` cannot be read.
     """
     try:
-        return Settings(**{_name(field): value for field, value in given.items()})
+        settings = _with_providers()
+        return settings(**{_name(settings, field): value for field, value in given.items()})
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"][:1])) or "settings"
@@ -260,15 +306,16 @@ def load(**given: Any) -> Settings:
         raise BadSettings(f"{Path('.env').absolute()} cannot be read: {why}.") from error
 
 
-def _name(field: str) -> str:
-    return str(Settings.model_fields[field].validation_alias)
+def _name(settings: type[Settings], field: str) -> str:
+    return str(settings.model_fields[field].validation_alias)
 
 
 def table() -> list[tuple[str, str, str]]:
     """Return each setting's name, default and meaning, in the order of their declaration."""
+    settings = _with_providers()
     return [
-        (_name(field), "" if info.default is None else _written(info.default), info.description or "")
-        for field, info in Settings.model_fields.items()
+        (_name(settings, field), "" if info.default is None else _written(info.default), info.description or "")
+        for field, info in settings.model_fields.items()
     ]
 
 
@@ -276,31 +323,9 @@ def _written(default: Any) -> str:
     return ",".join(default) if isinstance(default, tuple) else "" if default == {} else str(default)
 
 
-def remarks() -> list[str]:
-    """Return what an operator should know of how the environment is written: quotes dropped, names and zones not known."""
-    known = {name for name, _, _ in table()}
-    quoted = [
-        f"{name} is written with quotes; they were dropped."
-        for name in sorted(known)
-        if _unquoted(v := os.environ.get(name, "")) != v.strip()
-    ]
-    unknown = sorted(name for name in os.environ if name.startswith("STILLMOTION_") and name not in known)
-    return quoted + [f"{name} is set, but there is no such setting." for name in unknown] + _zone_remarks()
-
-
-def _zone_remarks() -> list[str]:
-    zone = os.environ.get("TZ", "")
-    if not zone or _is_zone(zone.removeprefix(":")) or _POSIX_ZONE.fullmatch(zone):
-        return []
-    return [f"TZ names no time zone ({zone}), so this machine's clock reads UTC. Limits follow STILLMOTION_TIMEZONE."]
-
-
-def _is_zone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
+def environment() -> Mapping[str, str]:
+    """Return the environment, for what is written there by others: proxies, a time zone, names that are no settings."""
+    return os.environ
 
 
 def login() -> str:

@@ -7,15 +7,18 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable
 
+from bot import trouble
 from bot.asking import asked
 from bot.catalogue import Offer
 from bot.delivery import deliver
 from bot.fetching import fetch
 from bot.media.contract import Prepared, Unfit
+from bot.ordering import options_of, order_of
 from bot.pace import next_look_ms, next_reconcile_ms
 from bot.ports import Ports
+from bot.standing import SLOW_TO_ANSWER
 from providers.kit.errors import NoJob, ProviderError, TicketUnknown
-from providers.kit.provider import Absent, Cancelled, Finished, Media, Order, Outcome, Refused, Running, Ticket
+from providers.kit.provider import Absent, Cancelled, Finished, Order, Outcome, Refused, Running, Ticket
 from storage.contract import Facts, Input, Job, Move
 from storage.states import Event, Kind, State
 
@@ -59,29 +62,41 @@ async def _kept(ports: Ports, role: str, made: Prepared) -> Input:
     blob = await ports.blobs.put(made.path)
     await asyncio.to_thread(made.path.unlink)
     changes = tuple({"code": change.code, **change.facts} for change in made.changes)
-    return Input(role=role, blob=blob, mime=made.mime, size_bytes=made.size_bytes, changes=changes)
+    return Input(
+        role=role,
+        blob=blob,
+        mime=made.mime,
+        size_bytes=made.size_bytes,
+        changes=changes,
+        width_px=made.width,
+        height_px=made.height,
+    )
 
 
 async def wait(ports: Ports, job: Job) -> Move:
     """Leave an offer that is off for one that is on, or end where none is left; a turn comes through admit, not here."""
     if job.clock_due:
         return move(job, Event.BUSY)
-    following = _following(ports, job)
-    if following is None:
+    offer = ports.catalogue.get(job.offer)
+    its_own = job.offer if offer is not None and offer.off is None else None
+    after = following(ports, job) or its_own
+    if after is None:
         return move(job, Event.EXHAUSTED, kind=Kind.BUSY)
-    return move(job, Event.REROUTED, offer=following)
+    return move(job, Event.REROUTED, offer=after)
 
 
-async def submit(ports: Ports, job: Job) -> Move:
+async def submit(ports: Ports, job: Job, order: Order) -> Move:
     """Make the paid call, once; only a proof that no job exists lets it be made again."""
     offer = _offer(ports, job)
-    order = _order(ports, job, offer)
     try:
         ticket = await asked(offer.provider.submit(offer.connection, order), offer.spec.submit_s)
     except NoJob as proof:
-        return _void(ports, job, proof)
-    except ProviderError:
-        return move(job, Event.NO_ANSWER)
+        await trouble.of_submit(ports, job, proof)
+        return void(ports, job, proof)
+    except ProviderError as error:
+        await trouble.of_submit(ports, job, error)
+        return move(job, Event.NO_ANSWER, detail=str(error))
+    ports.breakers.worked(offer.name)
     return _ticket(job, offer, ticket)
 
 
@@ -95,14 +110,14 @@ def _known(kind: str) -> Kind:
     return Kind(kind) if kind in set(Kind) else Kind.PROVIDER_ERROR
 
 
-def _void(ports: Ports, job: Job, proof: NoJob) -> Move:
+def void(ports: Ports, job: Job, proof: NoJob) -> Move:
     """Say where a proof of no job leads: to another offer, back into the line, or to the end."""
-    following = _following(ports, job) if proof.may_move else None
-    if following is not None:
-        return move(job, Event.VOID_REROUTED, offer=following, detail=proof.detail)
+    after = following(ports, job) if proof.may_move else None
+    if after is not None:
+        return move(job, Event.VOID_REROUTED, offer=after, kind=_known(proof.kind), detail=proof.reason)
     if proof.kind == Kind.BUSY:
         wait_ms = int((proof.retry_after_s or BUSY_RETRY_S) * 1000)
-        return move(job, Event.VOID_WAIT, due_in_ms=wait_ms, detail=proof.detail)
+        return move(job, Event.VOID_WAIT, due_in_ms=wait_ms, detail=proof.reason)
     return move(job, Event.VOID_FAILED, kind=_known(proof.kind), detail=proof.detail)
 
 
@@ -129,7 +144,7 @@ async def _reconciled(ports: Ports, job: Job, offer: Offer) -> Ticket | Absent |
     if offer.provider.reconcile is None:
         return None
     try:
-        return await asked(offer.provider.reconcile(offer.connection, _order(ports, job, offer)), LOOK_S)
+        return await asked(offer.provider.reconcile(offer.connection, order_of(ports, job, offer)), LOOK_S)
     except ProviderError:
         return None
 
@@ -149,8 +164,10 @@ async def look(ports: Ports, job: Job) -> Move:
         outcome: Outcome = await asked(offer.provider.look(offer.connection, _its_ticket(job)), LOOK_S)
     except TicketUnknown:
         return move(job, Event.TICKET_UNKNOWN)
-    except ProviderError:
-        outcome = Running()
+    except ProviderError as error:
+        await trouble.of_look(ports, job, error)
+        return _still(job, offer, Running(), detail=SLOW_TO_ANSWER)
+    await trouble.of_outcome(ports, job, outcome)
     return _seen(job, offer, outcome)
 
 
@@ -168,18 +185,38 @@ def _seen(job: Job, offer: Offer, outcome: Outcome) -> Move:
             return move(
                 job,
                 Event.FINISHED,
-                billed_usd_micros=outcome.billed_usd_micros,
-                seed=outcome.seed,
+                billed_usd_micros=_billed(job, outcome),
+                seed=_seed(job, offer) if outcome.seed is None else outcome.seed,
                 actual_prompt=outcome.actual_prompt,
             )
-        case Refused(kind=kind, detail=detail, billed_usd_micros=billed):
+        case Refused(kind=kind, detail=detail):
+            billed = _billed(job, outcome)
             free = billed is None and kind not in offer.spec.billed_failures
             return move(job, Event.REFUSED, kind=_known(kind), detail=detail, billed_usd_micros=0 if free else billed)
-        case Cancelled(billed_usd_micros=billed):
-            return move(job, Event.STOPPED, billed_usd_micros=billed)
-    if job.clock_due:
-        return move(job, _CLOCK[job.state, False], due_in_ms=next_look_ms(offer.spec, job))
-    return move(job, Event.RUNNING, due_in_ms=next_look_ms(offer.spec, job), progress=outcome.progress)
+        case Cancelled():
+            return move(job, Event.STOPPED, billed_usd_micros=_billed(job, outcome))
+    return _still(job, offer, outcome)
+
+
+def _still(job: Job, offer: Offer, outcome: Running, detail: str = "") -> Move:
+    event = _CLOCK[job.state, False] if job.clock_due else Event.RUNNING
+    due_in_ms, place = next_look_ms(offer.spec, job), outcome.place
+    return move(job, event, due_in_ms=due_in_ms, progress=outcome.progress, provider_place=place, detail=detail)
+
+
+def _billed(job: Job, outcome: Finished | Refused | Cancelled) -> int | None:
+    """Return the bill; one that was told in seconds of this video is counted at the price that was shown."""
+    if outcome.billed_usd_micros is not None or outcome.billed_s is None:
+        return outcome.billed_usd_micros
+    if outcome.billed_s <= 0 or job.price_usd_micros is None:
+        return 0 if outcome.billed_s <= 0 else None
+    return round(job.price_usd_micros * outcome.billed_s / job.seconds)
+
+
+def _seed(job: Job, offer: Offer) -> int | None:
+    """Return the seed that was sent, where the provider does not tell one; -1 asked for any."""
+    sent = options_of(offer, job.request["options"], job.order_key).get("seed")
+    return None if sent is None or int(sent) < 0 else int(sent)
 
 
 # What the clock alone decides, by state and whether its place was given back.
@@ -242,13 +279,16 @@ def _offer(ports: Ports, job: Job) -> Offer:
     return offer
 
 
-def _following(ports: Ports, job: Job) -> str | None:
+def following(ports: Ports, job: Job) -> str | None:
     """Return the next offer of the route that is on, after the job's own."""
     names = [priced.offer for priced in job.route]
     later = names[names.index(job.offer) + 1 :]
-    return next(
-        (name for name in later if (offer := ports.catalogue.get(name)) is not None and offer.off is None), None
-    )
+    return next((name for name in later if _may_try(ports, name)), None)
+
+
+def _may_try(ports: Ports, name: str) -> bool:
+    offer = ports.catalogue.get(name)
+    return offer is not None and offer.off is None and ports.breakers.trouble(name) is None
 
 
 def _options(offer: Offer, job: Job) -> dict[str, str | int | float | bool]:
@@ -258,18 +298,3 @@ def _options(offer: Offer, job: Job) -> dict[str, str | int | float | bool]:
 def _its_ticket(job: Job) -> Ticket:
     assert job.ticket is not None
     return Ticket(job.ticket)
-
-
-def _order(ports: Ports, job: Job, offer: Offer) -> Order:
-    media = {
-        each.role: Media(path=ports.blobs.path(each.blob), mime=each.mime, sha256=each.blob, size_bytes=each.size_bytes)
-        for each in job.prepared or job.inputs
-    }
-    return Order(
-        key=job.order_key,
-        spec=offer.spec,
-        prompt=job.request["prompt"],
-        options=_options(offer, job),
-        image=media["image"],
-        audio=media.get("audio"),
-    )

@@ -25,5 +25,15 @@ async def tidy(ports: Ports) -> None:
         if offer.provider.sweep is not None:
             with contextlib.suppress(ProviderError, OSError):
                 await offer.provider.sweep(offer.connection, time.time() - offer.spec.retention_s)
+    _sweep_arriving(ports)
     if blobs:
         log.info("swept", extra={"blobs": len(blobs)})
+
+
+def _sweep_arriving(ports: Ports) -> None:
+    """Remove videos that stopped coming long ago: what was only begun is of no use to anybody."""
+    before_s = time.time() - ports.settings.keep_days * DAY_S
+    for path in ports.arriving.glob("*"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < before_s:
+                path.unlink()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.platforms import text as platform_text
 from storage.limits import parse_amount, usd
 
@@ -63,6 +65,12 @@ def provider(offer: str) -> str:
 def cut(text: str, most: int) -> str:
     """Return text in one line, cut at a word, with an ellipsis where something is gone."""
     return platform_text.cut(" ".join(text.split()), most)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a choice: `a`, `a or b`, `a, b or c`."""
+    *first, last = names
+    return f"{', '.join(first)} or {last}" if first else last
 
 
 def quoted(text: str) -> str:

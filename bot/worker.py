@@ -11,14 +11,16 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from bot import replies
+from bot import replies, trouble
 from bot.catalogue import Offer
 from bot.gate import Gate
+from bot.ordering import order_of, reachable
 from bot.platforms.contract import Progress, Spot
 from bot.platforms.errors import PlatformError
 from bot.ports import Ports
-from bot.stages import ONLY_THE_CLOCK, STAGES, Stage, move, submit
-from providers.kit.errors import ProviderError
+from bot.stages import ONLY_THE_CLOCK, STAGES, Stage, following, move, submit, void
+from providers.kit.errors import ProviderError, Unpublished
+from providers.kit.provider import Order
 from storage.contract import Job, Move
 from storage.errors import Stale, StorageError, Unavailable
 from storage.states import FINAL, Event, State
@@ -64,7 +66,7 @@ class Worker:
     async def admit(self, offer_name: str) -> Job | None:
         """Submit the fairest queued job of an offer, if there is room for it and room on the disk for its ticket."""
         offer = self._ports.catalogue.get(offer_name)
-        if offer is None or offer.off is not None or not self._room_on_disk():
+        if offer is None or offer.off is not None or self._is_troubled(offer_name) or not self._room_on_disk():
             return None
         async with self._gate.passage(alone=False):
             since_s, lease_ms = self._ports.monotonic(), int(1500 * offer.spec.submit_s)
@@ -73,11 +75,25 @@ class Worker:
             if admitted is None:
                 return None
             await self._tell(admitted)
-            if self._ports.monotonic() - since_s > 0.5 * offer.spec.submit_s:
-                next_move = move(admitted, Event.VOID_WAIT, detail="the lease might not outlast the call")
-            else:
-                next_move = await self._made(admitted, submit)
-        return await self._record(next_move)
+            ready = await self._ready(admitted, offer)
+            if isinstance(ready, Order) and self._ports.monotonic() - since_s > 0.5 * offer.spec.submit_s:
+                ready = move(admitted, Event.VOID_WAIT, detail="the lease might not outlast the call")
+            if isinstance(ready, Order):
+                order = ready
+                ready = await self._made(admitted, lambda ports, job: submit(ports, job, order))
+        return await self._record(ready)
+
+    async def _ready(self, job: Job, offer: Offer) -> Order | Move:
+        """Return what is sent, or the move for a job that was not sent: told to stop here, it goes back into the line."""
+        try:
+            return await reachable(self._ports, order_of(self._ports, job, offer))
+        except Unpublished as proof:
+            await trouble.of_submit(self._ports, job, proof)
+            return void(self._ports, job, proof)
+        except asyncio.CancelledError:
+            with contextlib.suppress(StorageError):
+                await self._ports.store.record(move(job, Event.VOID_WAIT))
+            raise
 
     async def drive(self, job_id: str, *, until: Callable[[Job], bool], stop: asyncio.Event) -> Job:
         """Make a job's steps in turn, or watch them where another process makes them, until it stands as wished."""
@@ -114,7 +130,7 @@ class Worker:
         waits = job.due_in_ms is None or job.state in ONLY_THE_CLOCK
         if job.state in FINAL or (waits and not job.clock_due):
             return None
-        if job.state is State.QUEUED and not job.clock_due and self._is_on(job):
+        if job.state is State.QUEUED and not job.clock_due and self._waits_its_turn(job):
             return await self.admit(job.offer)
         early = bool(job.due_in_ms) or (
             job.state is State.DELIVERING and job.place.platform not in self._ports.platforms
@@ -162,8 +178,7 @@ class Worker:
             level = logging.DEBUG if held.event is Event.RUNNING else logging.INFO
             log.log(level, "moved", extra={"job": job.id, "event": held.event, "state": job.state})
             await self._tell(job)
-            if held.event is Event.PREPARED:
-                await self._tell_changes(job)
+            await self._tell_more(held, job)
             if job.state in FINAL:
                 await self._erase_order(job)
             return job
@@ -209,22 +224,34 @@ class Worker:
             await platform.show_progress(_spot(job), Progress(job=job.id, text=text, fraction=fraction))
 
     async def _erase_order(self, job: Job) -> None:
-        """Remove what the provider keeps on this machine; what a crash leaves here is swept later."""
+        """Remove what the provider keeps on this machine and what was lent to it; what a crash leaves is swept, or expires."""
         offer = self._ports.catalogue.get(job.offer)
         if offer is not None and offer.provider.erase is not None and job.submits:
             with contextlib.suppress(ProviderError, OSError):
                 await offer.provider.erase(offer.connection, job.order_key)
+        if job.submits:
+            await self._ports.publisher.withdraw(job.order_key, job.prepared)
 
-    async def _tell_changes(self, job: Job) -> None:
-        """Say, where the job was asked for, what was changed in the picture and the sound."""
-        platform, told = self._ports.platforms.get(job.place.platform), replies.changed(job.prepared)
-        if platform is not None and told is not None:
+    async def _tell_more(self, made: Move, job: Job) -> None:
+        """Say, where the job was asked for, what was changed in the picture and the sound, and that another offer makes it."""
+        told = None
+        if made.event is Event.PREPARED:
+            told = replies.changed(job.prepared)
+        elif made.event in {Event.VOID_REROUTED, Event.REROUTED} and job.state is State.PREPARING:
+            told = replies.moved(job, made.facts.kind)
+        platform = self._ports.platforms.get(job.place.platform)
+        if platform is not None and told is not None and not job.hidden:
             async with _as_a_notice(job):
                 await platform.say(_spot(job), told)
 
-    def _is_on(self, job: Job) -> bool:
+    def _waits_its_turn(self, job: Job) -> bool:
+        """Tell whether a queued job stays with its offer: it is on, and where it is in trouble no other can serve."""
         offer: Offer | None = self._ports.catalogue.get(job.offer)
-        return offer is not None and offer.off is None
+        stays = not self._is_troubled(job.offer) or following(self._ports, job) is None
+        return offer is not None and offer.off is None and stays
+
+    def _is_troubled(self, offer: str) -> bool:
+        return self._ports.breakers.trouble(offer) is not None
 
     def _room_on_disk(self) -> bool:
         free = shutil.disk_usage(self._ports.settings.database.parent).free

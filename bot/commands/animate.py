@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot import replies, wording
+from bot import prices, refusing, replies, wording
 from bot.app import App, open_app
 from bot.commands import bar, views
 from bot.commands.console import Exit, Stop, say, show_json, stop_on_signals, user
@@ -23,6 +23,7 @@ from bot.platforms.errors import PlatformError
 from bot.platforms.terminal import NAME, NUMBERED, SCOPE, TerminalPlatform, numbered
 from bot.refusals import CONFIGURATION, LIMITS, Refused
 from bot.settings import Settings
+from bot.standing import BLOCKED
 from bot.tidying import tidy
 from storage.contract import Facts, Job, Move
 from storage.errors import Stale
@@ -50,7 +51,8 @@ async def animate(settings: Settings, asked: Asked) -> Exit:
     command = _command(settings, asked)
     meter = bar.meter(quiet=asked.as_json)
     terminal = TerminalPlatform(meter.write, meter.draw, commands=[command])
-    async with open_app(settings, {NAME: terminal}, keeps_lease=True) as app:
+    async with open_app(settings, {NAME: terminal}, keeps_lease=True) as app, app.public_side(_nobody, needed=False):
+        await prices.refresh(app.ports.catalogue)
         accepted: list[Job] = []
 
         async def handle(command: Command) -> None:
@@ -81,7 +83,7 @@ async def collect(settings: Settings, job_id: str, output: Path, *, as_json: boo
     target = _usable(output.absolute(), settings)
     meter = bar.meter(quiet=as_json)
     terminal = TerminalPlatform(meter.write, meter.draw, redirected={job_id: target})
-    async with open_app(settings, {NAME: terminal}) as app:
+    async with open_app(settings, {NAME: terminal}) as app, app.public_side(_nobody, needed=False):
         job = await app.store.job(job_id)
         if job.state not in FINAL | {State.HELD, State.KEPT}:
             with meter:
@@ -116,7 +118,8 @@ async def _driven(app: App, job: Job, stop: asyncio.Event) -> Job:
 
     def until(now: Job) -> bool:
         waits = now.due_in_ms is None or now.due_in_ms > _SOON_MS
-        return now.state in {State.KEPT, State.LATE, State.HELD} or (now.state is State.UNSURE and waits)
+        blocked = now.state is State.FETCHING and now.detail.startswith(BLOCKED)
+        return now.state in {State.KEPT, State.LATE, State.HELD} or (waits and (now.state is State.UNSURE or blocked))
 
     job = await worker.drive(job.id, until=until, stop=stop)
     await worker.let_go(job)
@@ -155,6 +158,10 @@ async def _finish(app: App, job: Job, target: Path, *, as_json: bool) -> Exit:
     return exit_of(job)
 
 
+def _nobody(job: str) -> None:
+    """Wake nobody: the command looks at its own job often enough."""
+
+
 def exit_of(job: Job) -> Exit:
     """Return how a command that waited for this job ends."""
     match job.state:
@@ -171,7 +178,7 @@ def _stop(refused: Refused, settings: Settings) -> Stop:
     code = (
         Exit.LIMIT if refused.code in LIMITS else Exit.CONFIGURATION if refused.code in CONFIGURATION else Exit.REFUSED
     )
-    return Stop(code, refused.code, replies.refusal(refused, time.time_ns() // 1_000_000, ZoneInfo(settings.timezone)))
+    return Stop(code, refused.code, refusing.refusal(refused, time.time_ns() // 1_000_000, ZoneInfo(settings.timezone)))
 
 
 def _command(settings: Settings, asked: Asked) -> Command:
@@ -190,6 +197,7 @@ def _command(settings: Settings, asked: Asked) -> Command:
         scope_is_own=True,
         is_admin=True,
         is_operator=True,
+        is_age_restricted=True,
     )
 
 

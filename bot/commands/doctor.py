@@ -6,15 +6,18 @@ import asyncio
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import av
 
-from bot import settings, wording
+from bot import wording
 from bot.app import open_store
+from bot.commands.accounts import accounts, public_address
 from bot.commands.console import Exit, show, show_json
+from bot.commands.findings import Finding
 from bot.commands.offers import catalogue
+from bot.remarks import remarks
 from bot.settings import Settings
 from bot.worker import FREE_FLOOR_BYTES
 from storage.errors import StorageError
@@ -23,18 +26,10 @@ _CODECS = ("libx264", "aac", "libmp3lame")
 _WORTH_SAYING_BYTES = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at: `ok`, `note` or `fault`, and for a fault what to do."""
-
-    part: str
-    state: str
-    message: str
-
-
-async def doctor(found: Settings, *, as_json: bool) -> Exit:
-    """Look at settings, store, media, disk, codecs and offers."""
-    findings = [*_settings(), *await _store(found), *_media(found), *_disk(found), *_codecs(), *_offers(found)]
+async def doctor(found: Settings, *, as_json: bool, probes: bool = False) -> Exit:
+    """Look at settings, store, media, disk, codecs, offers, accounts and the public address."""
+    here = [*_settings(), *await _store(found), *_media(found), *_disk(found), *_codecs(), *_offers(found)]
+    findings = [*here, *public_address(found), *await accounts(found, probes=probes)]
     faulty = any(finding.state == "fault" for finding in findings)
     if as_json:
         show_json({"ok": not faulty, "findings": [asdict(finding) for finding in findings]})
@@ -45,9 +40,9 @@ async def doctor(found: Settings, *, as_json: bool) -> Exit:
 
 
 def _settings() -> Iterator[Finding]:
-    remarks = settings.remarks()
-    yield from (Finding("settings", "note", remark) for remark in remarks)
-    if not remarks:
+    found = remarks()
+    yield from (Finding("settings", "note", remark) for remark in found)
+    if not found:
         yield Finding("settings", "ok", "read")
 
 
@@ -113,3 +108,5 @@ def _offers(found: Settings) -> Iterator[Finding]:
             "ok" if offer.off is None else "note",
             offer.name if offer.off is None else f"{offer.name} is off: {offer.off}",
         )
+        if offer.off is None and offer.mute is not None:
+            yield Finding("offer", "note", f"{offer.name} takes no sound here: {offer.mute}")

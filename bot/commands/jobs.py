@@ -78,9 +78,9 @@ async def cancel(settings: Settings, job_id: str, *, discard: bool) -> Exit:
 
 
 def can_stop(app: App, job: Job) -> bool:
-    """Tell whether the job's provider can stop what it began."""
+    """Tell whether the job's provider can stop what it began, and can be asked to from here."""
     offer = app.ports.catalogue.get(job.offer)
-    return offer is not None and offer.provider.cancel is not None
+    return offer is not None and offer.off is None and offer.provider.cancel is not None
 
 
 async def driven_to_its_end(app: App, job_id: str) -> Job:

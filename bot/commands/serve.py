@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.resources
+from collections.abc import Iterator
 from pathlib import Path
 
-from bot import settings
+from bot import prices, settings
 from bot.app import App, open_app
 from bot.commands.animate import Asked, animate
 from bot.commands.console import Exit, say, stop_on_signals
 from bot.platforms.terminal import NAME, DepartedTerminal
+from bot.remarks import remarks
 from bot.settings import Settings
 from bot.tidying import tidy
 from storage.errors import StorageError
@@ -22,19 +24,33 @@ _TIDY_S = 3600.0
 async def run(found: Settings) -> Exit:
     """Serve every job until SIGTERM or SIGINT."""
     stop = stop_on_signals()
-    for remark in settings.remarks():
+    for remark in remarks():
         say(remark)
     async with open_app(found, {NAME: DepartedTerminal()}) as app:
-        for offer in app.ports.catalogue.offers.values():
-            say(f"{offer.name} is {'on' if offer.off is None else f'off: {offer.off}'}")
-        say("Serving jobs. Stop with Ctrl-C.")
-        tidying = asyncio.create_task(_tidy_now_and_then(app))
-        await app.waker().run(stop)
-        tidying.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await tidying
+        await prices.refresh(app.ports.catalogue)
+        for line in _what_is_on(app):
+            say(line)
+        waker = app.waker()
+        async with app.public_side(waker.wake):
+            say("Serving jobs. Stop with Ctrl-C.")
+            tidying = asyncio.create_task(_tidy_now_and_then(app))
+            await waker.run(stop)
+            tidying.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await tidying
     say("Stopped. Nothing is lost; the next start goes on.")
     return Exit.DONE
+
+
+def _what_is_on(app: App) -> Iterator[str]:
+    """Yield which offers are on, and why others are not, or not wholly."""
+    for offer in app.ports.catalogue.offers.values():
+        yield f"{offer.name} is {'on' if offer.off is None else f'off: {offer.off}'}"
+        if offer.off is None and offer.mute is not None:
+            yield f"{offer.name} takes no sound here: {offer.mute}"
+    settings = app.settings
+    if settings.public_url is not None:
+        yield f"The HTTP side listens on {settings.http_host}:{settings.http_port}, for {settings.public_url}"
 
 
 async def _tidy_now_and_then(app: App) -> None:
@@ -42,6 +58,7 @@ async def _tidy_now_and_then(app: App) -> None:
         with contextlib.suppress(StorageError):
             await tidy(app.ports)
         await asyncio.sleep(_TIDY_S)
+        await prices.refresh(app.ports.catalogue)
 
 
 async def demo(found: Settings) -> Exit:

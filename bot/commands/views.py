@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from bot import wording
 from bot.catalogue import Offer
-from providers.kit.spec import Choice, Number, Option, Text, Whole
+from providers.kit.spec import Choice, Loras, Number, Option, Text, Whole
 from storage.contract import Job, Trail
 
 
@@ -96,18 +96,20 @@ def offer_document(offer: Offer) -> dict[str, Any]:
         "label": spec.label,
         "on": offer.off is None,
         "why_off": offer.off,
+        "why_no_sound": offer.mute,
         "note": spec.note or None,
         "options": [option_document(option) for option in spec.options],
         "prompt": {"max_chars": spec.prompt_max_chars, "required": spec.prompt_required},
         "image": asdict(spec.image),
         "audio": None if spec.audio is None else asdict(spec.audio),
         "prices": {
-            "usd_per_s": {size: dollars(price) for size, price in spec.price.usd_micros_per_s.items()},
+            "usd_per_s": {size: dollars(price) for size, price in offer.price.usd_micros_per_s.items()},
             "corrected_usd": {
                 size: {str(s): dollars(usd) for s, usd in lengths.items()} for size, lengths in offer.corrected.items()
             },
-            "source": spec.price.source,
-            "read_on": spec.price.read_on.isoformat(),
+            "half_with": offer.price.halved_by,
+            "source": offer.price.source,
+            "read_on": offer.price.read_on.isoformat(),
         },
         "abilities": abilities(offer),
         "in_flight": offer.bound,
@@ -120,9 +122,10 @@ def abilities(offer: Offer) -> list[str]:
     """Return what an offer can do beyond making a video."""
     provider, spec = offer.provider, offer.spec
     found = {
-        "sound": spec.option("sound") is not None,
+        "sound": spec.always_sounds or spec.option("sound") is not None,
         "audio input": spec.audio is not None,
         "cancel": provider.cancel is not None,
+        "webhook": spec.webhook,
         "reconcile": provider.reconcile is not None,
         "renders here": spec.renders_here,
     }
@@ -145,4 +148,6 @@ def option_document(option: Option) -> dict[str, Any]:
             document |= {"low": low, "high": high}
         case Text(max_chars=max_chars):
             document |= {"max_chars": max_chars}
+        case Loras(most=most, low=low, high=high):
+            document |= {"most": most, "low": low, "high": high}
     return document

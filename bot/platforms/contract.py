@@ -39,6 +39,7 @@ class Command:
     scope_is_own: bool = False
     is_admin: bool = False
     is_operator: bool = False
+    is_age_restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from bot import replies
+from bot import refusing, replies
 from bot.commands.console import Exit
 from bot.media.contract import Change, UnfitReason
 from bot.platforms import errors as platform_errors
@@ -62,7 +62,7 @@ def test_every_refusal_that_is_raised_has_a_sentence() -> None:
     """None without words, none in words alone, and the class names them all."""
     raised = _given("Refused")
     stored = set(re.findall(r"\b(limit|open|budget|unpriced)\b", (Refusal.__doc__ or "").partition(";")[0]))
-    assert raised | stored == replies._REFUSALS.keys()
+    assert raised | stored == refusing._REFUSALS.keys()
     assert stored == LIMITS
     assert raised >= CONFIGURATION
     assert all(code in (Refused.__doc__ or "") for code in raised)
@@ -70,8 +70,8 @@ def test_every_refusal_that_is_raised_has_a_sentence() -> None:
 
 def test_every_reason_has_a_sentence() -> None:
     """Each that the media contract declares, and no other."""
-    assert replies._UNFIT.keys() == set(UnfitReason)
-    assert not replies._REFUSALS.keys() & set(UnfitReason)
+    assert refusing._UNFIT.keys() == set(UnfitReason)
+    assert not refusing._REFUSALS.keys() & set(UnfitReason)
 
 
 def test_every_failure_has_a_sentence() -> None:

@@ -14,14 +14,18 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
+from bot.breaker import Breakers
 from bot.catalogue import Catalogue
 from bot.intake import Intake
+from bot.links import Links
 from bot.media import child, lane
 from bot.media.contract import Unfit, UnfitReason
 from bot.media.source import Source
 from bot.media.workbench import Workbench
+from bot.network import Network
 from bot.platforms.contract import ChatPlatform, Command, Spot
 from bot.ports import Ports
+from bot.publishing import Publisher
 from bot.settings import Settings, load
 from bot.waker import Waker
 from bot.worker import Worker
@@ -237,11 +241,13 @@ async def started(setting: Setting, wire: Wire | None = None) -> AsyncIterator[B
     setting.furnish()
     settings = setting.loaded
     workroom = settings.media / "work"
-    workroom.mkdir(parents=True, exist_ok=True)
+    arriving = workroom / "arriving"
+    arriving.mkdir(parents=True, exist_ok=True)
     spare = Path(tempfile.mkdtemp(dir=workroom, prefix="spare-"))
     store = SqliteStore(setting.database, setting.clock)
     bench = (NearWorkbench if setting.near else Workbench)(spare)
     providers = {each.id: each if wire is None else wired(each, wire) for each in setting.providers}
+    network, links = Network(settings, providers), Links(b"a secret", settings.public_url)
 
     def on_wire(port: Any, name: str) -> Any:
         return port if wire is None else Tripwire(port, wire, name)
@@ -250,12 +256,17 @@ async def started(setting: Setting, wire: Wire | None = None) -> AsyncIterator[B
         ports = Ports(
             store=cast("Store", on_wire(store, "store")),
             blobs=cast("Blobs", on_wire(DirectoryBlobs(settings.media), "blobs")),
-            catalogue=Catalogue(providers, settings, workroom),
+            catalogue=Catalogue(providers, settings, workroom, apis=network.apis),
             workbench=cast("Workbench", on_wire(bench, "workbench")),
             platforms={setting.platform.name: cast("ChatPlatform", on_wire(setting.platform, "platform"))},
             settings=settings,
+            network=network,
+            links=links,
+            publisher=Publisher(links, None, ()),
+            breakers=Breakers(time.monotonic),
             monotonic=time.monotonic,
             spare=spare,
+            arriving=arriving,
         )
         yield Bot(
             ports=ports,
@@ -265,6 +276,7 @@ async def started(setting: Setting, wire: Wire | None = None) -> AsyncIterator[B
             setting=setting,
         )
     finally:
+        await network.close()
         await store.close()
 
 

@@ -89,7 +89,8 @@ def test_a_wrong_word_is_refused_in_one_document_where_json_is_asked_for(cli: Cl
 
 def test_offers_tells_all_that_a_spec_declares(made: Made) -> None:
     """Options with audiences, ranges and defaults, limits, prices with their age, abilities, on or off."""
-    [offer] = made.cli.run("offers", "--json").document
+    offers = {each["offer"]: each for each in made.cli.run("offers", "--json").document}
+    offer = offers["preview@local"]
     assert (offer["offer"], offer["on"], offer["why_off"]) == ("preview@local", True, None)
     assert [option["name"] for option in offer["options"]] == ["resolution", "duration", "sound", "seed"]
     assert offer["options"][0] == {
@@ -165,7 +166,7 @@ async def test_cancel_ends_what_was_not_submitted(cli: Cli, house: Story) -> Non
 
 async def test_cancel_says_where_a_provider_cannot_stop(cli: Cli, house: Story) -> None:
     """The choice is told with its price; with --discard the job is gone from sight."""
-    job = await house.at(State.GENERATING)
+    job = await house.at(State.GENERATING, route=(Priced(NOVITA, PRICE),))
     ran = cli.run("cancel", job.id)
     assert ran.code == 0
     assert (

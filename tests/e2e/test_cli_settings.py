@@ -309,7 +309,8 @@ def test_every_setting_takes_its_own_value_from_the_environment(cli: Cli) -> Non
         "STILLMOTION_MAX_IN_FLIGHT": "local=7",
         "STILLMOTION_JOB_DEADLINE_S": "90",
     }
-    [offer] = cli.run("offers", "--json", env=env).document
+    offers = {each["offer"]: each for each in cli.run("offers", "--json", env=env).document}
+    offer = offers["preview@local"]
     assert (offer["in_flight"], offer["deadline_s"]) == (7, 90)
     assert offer["prices"]["corrected_usd"] == {"480p": {"5": 0.25}}
     ran = cli.run("animate", "photo.png", "x", "--dry-run", "--json", *SMALL, env=env)

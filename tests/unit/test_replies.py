@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from bot import replies
+from bot import refusing, replies
 from bot.media.contract import Change, UnfitReason
 from bot.refusals import Refused
 from providers.local import SPEC
@@ -54,6 +54,7 @@ JOB = Job(
     discarded_by=None,
     gave_place_back=False,
     progress=None,
+    provider_place=None,
     inputs=(),
     prepared=(),
     result=None,
@@ -89,7 +90,7 @@ def whole(sentence: str) -> str:
 
 def refused(code: str, **facts: Any) -> str:
     """Return why a request was not taken."""
-    return whole(replies.refusal(Refused(code, **facts), NOON_MS, UTC))
+    return whole(refusing.refusal(Refused(code, **facts), NOON_MS, UTC))
 
 
 @pytest.mark.parametrize(("reason", "role"), list(product(UnfitReason, ("image", "audio"))))
@@ -146,7 +147,7 @@ def test_every_refusal_has_a_sentence_that_names_its_facts(code: str) -> None:
 def test_whatever_was_typed_a_refusal_stays_short_and_in_one_line(code: str, typed: str) -> None:
     """People's text is cut, and never read as a format."""
     facts = REFUSALS[code] | {"given" if code != "option_unknown" else "option": typed}
-    told = replies.refusal(Refused(code, **facts), NOON_MS, UTC)
+    told = refusing.refusal(Refused(code, **facts), NOON_MS, UTC)
     assert len(told) < 250
     assert "\n" not in told
     assert "''" not in told
@@ -222,7 +223,7 @@ def test_a_limit_frees_at_the_first_moment_of_the_day_that_exists(
     now_ms = int(datetime(*before, tzinfo=there).timestamp() * 1000)
     facts = {"limit": "5/day", "used": 5, "asked": 1, "subject": "user:cli/ana", "set_by": "settings"}
     frees_at_ms = next_start_ms(Window("day"), now_ms, there)
-    assert told in replies.refusal(Refused("limit", **facts, frees_at_ms=frees_at_ms), now_ms, there)
+    assert told in refusing.refusal(Refused("limit", **facts, frees_at_ms=frees_at_ms), now_ms, there)
 
 
 MONEY = [None, 0, 450_000]
@@ -243,11 +244,13 @@ def test_a_provider_that_bills_a_failure_is_named_with_the_sum() -> None:
     assert "Nothing was charged." in replies.ended(failed)
 
 
-@pytest.mark.parametrize("detail", ["", "None", "null", '"'])
-def test_a_failure_without_a_reason_tells_none(detail: str) -> None:
+@pytest.mark.parametrize(
+    ("detail", "silent"), [("", " and gave no reason"), ("None", ""), ("null", ""), ("GPU on fire", "")]
+)
+def test_a_failure_tells_whether_there_was_a_reason_but_not_which(detail: str, silent: str) -> None:
     """What a provider wrote is for operators, never part of the sentence."""
     told = replies.ended(replace(JOB, state=State.FAILED, failure=Kind.PROVIDER_ERROR, detail=detail))
-    assert told == "fal failed to make it. Nothing was charged. Trying again often works. (job 7K3Q9FD2)"
+    assert told == f"fal failed to make it{silent}. Nothing was charged. Trying again often works. (job 7K3Q9FD2)"
 
 
 @pytest.mark.parametrize(("state", "cost", "ahead"), list(product(State, MONEY, (0, 1, 11))))

@@ -10,7 +10,7 @@ import pytest
 
 from bot.catalogue import Catalogue
 from bot.refusals import Refused
-from bot.router import Candidate, Wish, candidates
+from bot.router import Candidate, Preferences, Wish, candidates
 from bot.settings import load
 from providers import local
 from providers.kit.spec import Audience, AudioLimits, Spec, Switch
@@ -53,7 +53,7 @@ def catalogue(*specs: Spec) -> Catalogue:
 
 def routed(*specs: Spec, default: str | None = None, route: tuple[str, ...] = ("price",), **wish: Any) -> list[str]:
     """Return the names of the offers that would be tried, in order."""
-    found = candidates(catalogue(*specs), replace(WISH, **wish), default_model=default, route=route)
+    found = candidates(catalogue(*specs), replace(WISH, **wish), Preferences(default_model=default, route=route))
     return [candidate.offer.name for candidate in found]
 
 
@@ -141,7 +141,7 @@ def test_a_shape_that_no_scaling_mends_is_refused_before_paying() -> None:
 
 def test_sound_goes_only_to_who_takes_it() -> None:
     """Another seller of the model may."""
-    hearing = replace(CHEAP, audio=AudioLimits())
+    hearing = replace(CHEAP, audio=AudioLimits(inline=True))
     assert routed(DEAR, hearing, prompt="cat", has_audio=True) == ["wan2.5@aimlapi"]
     assert refusal(DEAR, has_audio=True).code == "sound_unsupported"
 
@@ -177,7 +177,7 @@ def test_a_value_or_an_option_that_the_offer_lacks_is_refused() -> None:
 
 def test_a_candidate_carries_what_is_sent_and_what_it_costs() -> None:
     """With every default filled in."""
-    [found] = candidates(catalogue(DEAR), replace(WISH, options={"seed": "0"}), default_model=None, route=("price",))
+    [found] = candidates(catalogue(DEAR), replace(WISH, options={"seed": "0"}), Preferences())
     assert isinstance(found, Candidate)
     assert found.usd_micros == 500_000
     assert found.options == {**SPEC.defaults(), "seed": 0}

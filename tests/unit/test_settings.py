@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot import settings
+from bot.remarks import remarks
 from bot.settings import BadSettings, load
 
 
@@ -78,6 +79,17 @@ def test_dollars_are_whole_millionths() -> None:
         ("STILLMOTION_MAX_IN_FLIGHT", "fal", "write it like fal=2"),
         ("STILLMOTION_MAX_IN_FLIGHT", "fal=0", "write it like fal=2"),
         ("STILLMOTION_MAX_IN_FLIGHT", "fal=²", "write it like fal=2"),
+        ("STILLMOTION_PUBLIC_URL", "bot.example.org", "write it like https://host"),
+        ("STILLMOTION_PUBLIC_URL", "https://bot.example.org/?a=b", "write it like https://host"),
+        ("STILLMOTION_PUBLIC_URL", "https://me:secret@bot.example.org", "write it like https://host"),
+        ("STILLMOTION_HTTP_PORT", "0", "greater than or equal to 1"),
+        ("STILLMOTION_HTTP_PORT", "65536", "less than or equal to 65535"),
+        ("STILLMOTION_MEDIA_BUCKET", "/var/media", "write it like s3://bucket"),
+        ("STILLMOTION_MEDIA_BUCKET", "s3://Bucket?secret=1", "write it like s3://bucket"),
+        ("NOVITA_BASE_URL", "ftp://127.0.0.1", "write it like https://host"),
+        ("NOVITA_BASE_URL", "http://127.0.0.1:99999", "Port out of range"),
+        ("FAL_KEY", "secret and more", "letters that no key has"),
+        ("FAL_KEY", "secrét", "letters that no key has"),
         ("STILLMOTION_LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("STILLMOTION_LOG_FORMAT", "xml", "'console' or 'json'"),
     ],
@@ -120,13 +132,13 @@ def test_a_secret_is_never_shown() -> None:
 def test_a_good_zone_of_the_machine_is_not_remarked(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
     """As the system itself would read it."""
     monkeypatch.setenv("TZ", zone)
-    assert settings.remarks() == []
+    assert remarks() == []
 
 
 def test_what_looks_like_a_setting_and_is_none_is_remarked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A typing error would otherwise go unnoticed."""
     monkeypatch.setenv("STILLMOTION_USER_LIMITS", "5/day")
-    assert settings.remarks() == ["STILLMOTION_USER_LIMITS is set, but there is no such setting."]
+    assert remarks() == ["STILLMOTION_USER_LIMITS is set, but there is no such setting."]
 
 
 def test_the_login_names_a_person_even_without_a_password_entry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -138,6 +150,11 @@ def test_the_login_names_a_person_even_without_a_password_entry(monkeypatch: pyt
 SAMPLES = {
     "STILLMOTION_DATABASE_URL": "sqlite:///other.db",
     "STILLMOTION_MEDIA_DIR": "kept",
+    "STILLMOTION_MEDIA_BUCKET": "s3://kept/here",
+    "STILLMOTION_PUBLIC_URL": "https://bot.example.org/still",
+    "STILLMOTION_HTTP_HOST": "::",
+    "STILLMOTION_HTTP_PORT": "9000",
+    "STILLMOTION_TRUSTED_HOSTS": "10.0.0.7:9000,bucket.lan",
     "STILLMOTION_KEEP_DAYS": "3",
     "STILLMOTION_TIMEZONE": "Europe/Berlin",
     "STILLMOTION_DEFAULT_MODEL": "preview",
@@ -152,6 +169,13 @@ SAMPLES = {
     "STILLMOTION_SECRET_KEY": "hush",
     "STILLMOTION_LOG_LEVEL": "debug",
     "STILLMOTION_LOG_FORMAT": "json",
+    "AIMLAPI_API_KEY": "hush",
+    "AIMLAPI_BASE_URL": "http://[::1]:9000/aimlapi",
+    "FAL_KEY": "id:hush",
+    "FAL_QUEUE_BASE_URL": "http://127.0.0.1:9000/fal",
+    "FAL_REST_BASE_URL": "http://127.0.0.1:9000/rest",
+    "NOVITA_API_KEY": "hush",
+    "NOVITA_BASE_URL": "https://api.ppinfra.example",
 }
 
 

@@ -1,0 +1,10 @@
+"""The words that may stand on a job beside its state, for which bot/replies.py has sentences."""
+
+from __future__ import annotations
+
+SLOW_TO_ANSWER = "slow to answer"
+"""The provider did not answer the newest look."""
+BLOCKED = "the link is not allowed"
+"""The video lies where this bot may not fetch from, until an operator trusts the place."""
+NO_SOUND, UNASKED_SOUND, OTHER_LENGTH = "without sound", "with sound nobody asked for", "of another length"
+"""In what the video is not what was asked for."""
