@@ -21,5 +21,5 @@ class Refused(Exception):
 
 LIMITS = frozenset({"limit", "open", "budget", "unpriced"})
 """The refusals that a limit made."""
-CONFIGURATION = frozenset({"offer_off", "account_trouble", "sound_unreachable"})
+CONFIGURATION = frozenset({"offer_off", "account_trouble"})
 """The refusals that only an operator can lift."""

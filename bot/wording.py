@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from bot.platforms import text as platform_text
+from providers.kit.registry import discover
 from storage.limits import parse_amount, usd
-
-_PEOPLE = {"novita": "Novita", "aimlapi": "AI/ML API", "fal": "fal", "local": "This machine"}
 
 
 def money(usd_micros: int | None) -> str:
@@ -57,9 +57,14 @@ def span(seconds: float) -> str:
 
 
 def provider(offer: str) -> str:
-    """Return an offer's provider as people call it."""
+    """Return an offer's provider as people call it; one that is not installed here by its own name."""
     name = offer.partition("@")[2]
-    return _PEOPLE.get(name, name)
+    return _labels().get(name) or name
+
+
+@cache
+def _labels() -> dict[str, str]:
+    return {name: found.label for name, found in discover().items()}
 
 
 def cut(text: str, most: int) -> str:

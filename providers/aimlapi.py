@@ -174,6 +174,7 @@ async def check(connection: Connection) -> None:
 
 PROVIDER = Provider(
     id="aimlapi",
+    label="AI/ML API",
     specs=(WAN_2_5,),
     access=Access(
         key_setting="AIMLAPI_API_KEY",

@@ -158,6 +158,8 @@ async def look(connection: Connection, ticket: Ticket) -> Outcome:
             return _ended(await _asked(connection, paths["response"]), failed=_failed(status.document))
         case word:
             outcome = _ended(await _asked(connection, paths["response"]), failed=False)
+            if isinstance(outcome, Running) and word is None:
+                raise Unanswered(f"status {status.status}")
             return Running(odd_word=word) if isinstance(outcome, Running) else outcome
 
 
@@ -259,6 +261,7 @@ async def check(connection: Connection) -> None:
 
 PROVIDER = Provider(
     id="fal",
+    label="fal",
     specs=(WAN_2_5,),
     access=Access(
         key_setting="FAL_KEY",

@@ -99,6 +99,7 @@ async def sweep(connection: Connection, before_s: float) -> None:
 
 PROVIDER = Provider(
     id="local",
+    label="This machine",
     specs=(SPEC,),
     submit=submit,
     look=look,

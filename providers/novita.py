@@ -322,6 +322,7 @@ async def probe(connection: Connection, order: Order) -> None:
 
 PROVIDER = Provider(
     id="novita",
+    label="Novita",
     specs=(WAN_2_5, WAN_2_6, WAN_2_1),
     access=Access(
         key_setting="NOVITA_API_KEY",

@@ -94,7 +94,7 @@ class HttpApi:
         try:
             reply = await self._send(method, url, query, body, headers, paid=False)
         except httpx.HTTPError as error:
-            raise Unanswered("certificate not trusted" if _is_untrusted(error) else type(error).__name__) from error
+            raise (Untrusted if _is_untrusted(error) else Unanswered)(type(error).__name__) from error
         if keep_s and reply.ok:
             self._kept[url] = _Kept(self._monotonic() + keep_s, reply)
         return reply

@@ -103,7 +103,7 @@ class Api(Protocol):
         """Make a call that costs nothing; with `keep_s` a good reply to it is taken again for so long.
 
         Raises:
-            Unanswered: no reply came.
+            Unanswered: no reply came. Untrusted: nobody vouches for the certificate.
         """
 
     def path_of(self, url: str, host: int = 0) -> str | None:
@@ -201,7 +201,7 @@ class Absent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """A provider file's calls. None of them loops, sleeps, retries or reads the environment.
+    """A provider file's calls. None of them loops, sleeps, retries or reads the environment. `label` is what people call it.
 
     submit     one paid POST; raises NoJob where the reply proves that no job exists, else Unanswered
     look       reads only; raises Unanswered where nothing can be said, TicketUnknown where the ticket was never theirs
@@ -219,6 +219,7 @@ class Provider:
 
     id: str
     specs: tuple[Spec, ...]
+    label: str = ""
     access: Access | None = None
     submit: Callable[[Connection, Order], Awaitable[Ticket]]
     look: Callable[[Connection, Ticket], Awaitable[Outcome]]

@@ -273,7 +273,8 @@ def judge_audio(reference: str) -> None:
         with av.open(io.BytesIO(content), "r") as container:
             if container.format.name not in {"wav", "mp3"}:
                 raise Misfit("audio", "format")
-            seconds = sum(frame.samples / frame.sample_rate for frame in container.decode(audio=0))
+            frames = list(container.decode(audio=0))
+            seconds = sum(frame.samples for frame in frames) / frames[0].sample_rate
     except (av.FFmpegError, IndexError):
         raise Misfit("audio", "format") from None
     if seconds < 3:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tempfile
+import wave
 from functools import cache
 from pathlib import Path
 
@@ -36,3 +37,15 @@ def video(*, index_first: bool = True) -> bytes:
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         return out.read_bytes()
+
+
+@cache
+def sound(seconds: float) -> bytes:
+    """Return a WAV of that length."""
+    written = io.BytesIO()
+    with wave.open(written, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(b"\0\1" * round(8000 * seconds))
+    return written.getvalue()
