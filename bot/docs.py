@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bot import cli, settings, wording
+from bot.commands.views import abilities
 from providers.kit.registry import discover
 from providers.kit.spec import Audience, Option, Spec, Value
 from storage.states import FINAL, TABLE, State
@@ -67,16 +68,22 @@ def _specs() -> list[Spec]:
 
 
 def _offers() -> str:
-    head = ["offer", "what it is", "price", "sentence", "picture as sent", "sound as sent"]
-    return _table(head, ((f"`{s.offer}`", s.label, _price(s), _sentence(s), _picture(s), _sound(s)) for s in _specs()))
+    head = ["offer", "what it is", "price", "sentence", "picture as sent", "sound as sent", "it can"]
+    rows = (
+        (f"`{s.offer}`", s.label, _price(s), _sentence(s), _picture(s), _sound(s), ", ".join(abilities(provider, s)))
+        for provider in discover().values()
+        for s in provider.specs
+    )
+    return _table(head, rows)
 
 
 def _price(spec: Spec) -> str:
     price = spec.price
     if not any(price.usd_micros_per_s.values()):
-        return "free" if price.usd_micros_per_s else "unknown"
+        return "free" if price.usd_micros_per_s else f"by {price.source}"
     per_s = ", ".join(f"{size} {wording.money(usd)}/s" for size, usd in price.usd_micros_per_s.items())
-    return f"{per_s} (read {price.read_on})"
+    half = f", half with `{price.halved_by}`" if price.halved_by else ""
+    return f"{per_s}{half} (read {price.read_on})"
 
 
 def _sentence(spec: Spec) -> str:
@@ -85,12 +92,16 @@ def _sentence(spec: Spec) -> str:
 
 def _picture(spec: Spec) -> str:
     image = spec.image
-    return f"{image.min_side_px} to {image.max_side_px} pixels a side, up to {wording.size(image.max_bytes)}"
+    sent = f"{image.min_side_px} to {image.max_side_px} pixels a side, up to {wording.size(image.max_bytes)}"
+    return sent if image.inline else f"{sent}, by a public link"
 
 
 def _sound(spec: Spec) -> str:
     audio = spec.audio
-    return "none" if audio is None else f"{audio.min_s:g} to {audio.max_s:g} s, up to {wording.size(audio.max_bytes)}"
+    if audio is None:
+        return "none"
+    sent = f"{audio.min_s:g} to {audio.max_s:g} s, up to {wording.size(audio.max_bytes)}"
+    return sent if audio.inline or spec.renders_here else f"{sent}, by a public link"
 
 
 def _options() -> str:

@@ -58,8 +58,7 @@ def _later(ports: Ports, job: Job, why: str, wait_ms: int) -> Move:
 
 def _may_still_appear(job: Job, flaw: str) -> bool:
     """Tell whether a dead link may be one that is not live yet: files reach a provider's edge with a delay."""
-    age_ms = (job.due_at_ms or job.state_since_ms) - job.state_since_ms
-    return flaw.startswith(_DEAD) and age_ms < _DEAD_FOR_GOOD_MS
+    return flaw.startswith(_DEAD) and job.age_ms < _DEAD_FOR_GOOD_MS
 
 
 class _NotYet(Exception):

@@ -16,15 +16,9 @@ def next_look_ms(spec: Spec, job: Job) -> int:
     if job.state is State.LATE or job.clock_due:
         return _LATE_LOOK_MS
     pace = spec.pace
-    return int((pace.first_look_s if _age_ms(job) < pace.young_s * 1000 else pace.every_s) * 1000)
-
-
-def _age_ms(job: Job) -> int:
-    """Return how long the job has been in its state, as far as its own dues tell."""
-    return (job.due_at_ms or job.state_since_ms) - job.state_since_ms
+    return int((pace.first_look_s if job.age_ms < pace.young_s * 1000 else pace.every_s) * 1000)
 
 
 def next_reconcile_ms(job: Job) -> int:
     """Return how long to wait before asking again for a lost answer, longer the longer it is lost."""
-    age_ms = _age_ms(job)
-    return next((gap for gap in _RECONCILE_MS if age_ms < 10 * gap), _RECONCILE_RARELY_MS)
+    return next((gap for gap in _RECONCILE_MS if job.age_ms < 10 * gap), _RECONCILE_RARELY_MS)

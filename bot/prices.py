@@ -38,9 +38,16 @@ def _kept(connection: Connection, spec: Spec) -> Price | None:
         return None
 
 
-async def refresh(catalogue: Catalogue) -> None:
-    """Read the lists of those providers that tell their prices, where what is kept is a day old."""
-    telling = [offer for offer in catalogue.on() if offer.provider.prices is not None and offer.connection.api]
+async def refresh(catalogue: Catalogue, wanted: str | None = None) -> None:
+    """Read the lists of those providers that tell their prices, where what is kept is a day old.
+
+    `wanted` is a model or offer; others need no price then.
+    """
+    telling = [
+        offer
+        for offer in catalogue.on()
+        if offer.provider.prices is not None and offer.connection.api and wanted in {None, offer.name, offer.spec.model}
+    ]
     await asyncio.gather(*(_refresh(catalogue, offer) for offer in _stale(telling)))
 
 

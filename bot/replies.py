@@ -99,17 +99,17 @@ def _being_made(job: Job, spec: Spec) -> str:
         return f"{who} is slow to answer; still looking"
     if job.provider_place is not None:
         return f"Waiting at {who}, place {job.provider_place + 1}"
+    if job.age_ms > spec.pace.slow_s * 1000:
+        return f"Taking longer than usual at {who}; most take under {span(spec.pace.slow_s)}"
     return f"Being made at {who}"
 
 
-def moved(job: Job, kind: str | None) -> str:
+def moved(before: Job, job: Job, kind: str | None) -> str:
     """Return that another offer makes it, why, and what that does to the price."""
-    names = [priced.offer for priced in job.route]
-    before = job.route[max(names.index(job.offer) - 1, 0)]
-    who, why = provider(before.offer), _MOVED.get(kind or "", "had no capacity")
-    same = before.usd_micros == job.price_usd_micros
+    why = _MOVED.get(kind or "", "had no capacity")
+    same = before.price_usd_micros == job.price_usd_micros
     price = "Price unchanged." if same else f"It is {about(job.price_usd_micros)} now."
-    return f"{who} {why}, so {provider(job.offer)} makes it. {price}"
+    return f"{provider(before.offer)} {why}, so {provider(job.offer)} makes it. {price}"
 
 
 _MOVED = {"credentials": "is not working right now", "no_credit": "is not working right now"}
@@ -154,7 +154,8 @@ def ended(job: Job) -> str:
         case State.UNSURE:
             return (
                 f"{provider(job.offer)} never answered, so nobody knows whether this video is being made. It is not sent again, as it "
-                f"could be paid twice. `stillmotion resolve {job.id}` settles it, `stillmotion collect {job.id} -o FILE` looks again."
+                f"could be paid twice. `stillmotion resolve {job.id}` settles it, `stillmotion collect {job.id} -o FILE` looks again. "
+                f"You may ask for a new one, knowing that both may be paid."
             )
         case State.LATE:
             return (

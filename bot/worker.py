@@ -81,7 +81,7 @@ class Worker:
             if isinstance(ready, Order):
                 order = ready
                 ready = await self._made(admitted, lambda ports, job: submit(ports, job, order))
-        return await self._record(ready)
+        return await self._record(ready, admitted)
 
     async def _ready(self, job: Job, offer: Offer) -> Order | Move:
         """Return what is sent, or the move for a job that was not sent: told to stop here, it goes back into the line."""
@@ -144,7 +144,7 @@ class Worker:
         """Do what a leased job's state asks for, and record what came of it."""
         async with self._lease_renewed(job), self._gate.passage(alone=job.alone):
             next_move = await self._made(job, stage)
-        return await self._record(next_move)
+        return await self._record(next_move, job)
 
     async def _made(self, job: Job, stage: Stage) -> Move:
         try:
@@ -161,7 +161,7 @@ class Worker:
                 raise
             return move(job, Event.INTERNAL, detail=type(error).__name__)
 
-    async def _record(self, next_move: Move) -> Job | None:
+    async def _record(self, next_move: Move, before: Job) -> Job | None:
         """Write a move down, however long the disk takes to have room for it: a ticket must not be lost."""
         held = replace(next_move, hold_ms=self._lease_ms if self._only else 0)
         while True:
@@ -178,7 +178,7 @@ class Worker:
             level = logging.DEBUG if held.event is Event.RUNNING else logging.INFO
             log.log(level, "moved", extra={"job": job.id, "event": held.event, "state": job.state})
             await self._tell(job)
-            await self._tell_more(held, job)
+            await self._tell_more(held, before, job)
             if job.state in FINAL:
                 await self._erase_order(job)
             return job
@@ -232,13 +232,13 @@ class Worker:
         if job.submits:
             await self._ports.publisher.withdraw(job.order_key, job.prepared)
 
-    async def _tell_more(self, made: Move, job: Job) -> None:
+    async def _tell_more(self, made: Move, before: Job, job: Job) -> None:
         """Say, where the job was asked for, what was changed in the picture and the sound, and that another offer makes it."""
         told = None
         if made.event is Event.PREPARED:
             told = replies.changed(job.prepared)
-        elif made.event in {Event.VOID_REROUTED, Event.REROUTED} and job.state is State.PREPARING:
-            told = replies.moved(job, made.facts.kind)
+        elif job.offer != before.offer:
+            told = replies.moved(before, job, made.facts.kind)
         platform = self._ports.platforms.get(job.place.platform)
         if platform is not None and told is not None and not job.hidden:
             async with _as_a_notice(job):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from urllib.parse import quote
 
 from providers.kit.body import body
 from providers.kit.errors import BadCredentials, Unanswered
@@ -134,7 +135,7 @@ def _ticket(connection: Connection, request_id: str, told: Document) -> Ticket:
 
 
 def _usual(request_id: str) -> dict[str, str]:
-    base = f"{_APP}/requests/{request_id}"
+    base = f"{_APP}/requests/{quote(request_id, safe='')}"
     return {"status": f"{base}/status", "response": base, "cancel": f"{base}/cancel"}
 
 
@@ -158,7 +159,7 @@ async def look(connection: Connection, ticket: Ticket) -> Outcome:
             return _ended(await _asked(connection, paths["response"]), failed=_failed(status.document))
         case word:
             outcome = _ended(await _asked(connection, paths["response"]), failed=False)
-            if isinstance(outcome, Running) and word is None:
+            if isinstance(outcome, Running) and (word is None or not status.ok):
                 raise Unanswered(f"status {status.status}")
             return Running(odd_word=word) if isinstance(outcome, Running) else outcome
 

@@ -165,6 +165,11 @@ class Job:
         return next((priced.usd_micros for priced in self.route if priced.offer == self.offer), None)
 
     @property
+    def age_ms(self) -> int:
+        """How long it has been in its state, as far as its own dues tell."""
+        return (self.due_at_ms or self.state_since_ms) - self.state_since_ms
+
+    @property
     def order_key(self) -> str:
         """The name of its newest submit, unique over all submits."""
         return self.id if self.submits <= 1 else f"{self.id}.{self.submits}"

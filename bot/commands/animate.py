@@ -52,7 +52,7 @@ async def animate(settings: Settings, asked: Asked) -> Exit:
     meter = bar.meter(quiet=asked.as_json)
     terminal = TerminalPlatform(meter.write, meter.draw, commands=[command])
     async with open_app(settings, {NAME: terminal}, keeps_lease=True) as app, app.public_side(_nobody, needed=False):
-        await prices.refresh(app.ports.catalogue)
+        await prices.refresh(app.ports.catalogue, asked.model or settings.default_model)
         accepted: list[Job] = []
 
         async def handle(command: Command) -> None:

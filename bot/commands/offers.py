@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bot import prices, wording
+from bot.app import open_network
 from bot.catalogue import Catalogue, Offer
 from bot.commands import views
 from bot.commands.console import Exit, show, show_json
@@ -25,7 +26,10 @@ def catalogue(settings: Settings) -> Catalogue:
 
 async def offers(settings: Settings, *, as_json: bool) -> Exit:
     """Print them."""
-    found = list(catalogue(settings).offers.values())
+    async with open_network(settings) as there:
+        prices.recall(there)
+        await prices.refresh(there)
+        found = list(there.offers.values())
     if as_json:
         show_json([views.offer_document(offer) for offer in found])
         return Exit.DONE
@@ -48,7 +52,7 @@ def _lines(offer: Offer) -> list[str]:
         f"  prompt    up to {spec.prompt_max_chars} characters{'' if spec.prompt_required else ', or none'}",
         f"  picture   {image.min_side_px} to {image.max_side_px} pixels a side, up to {wording.size(image.max_bytes)}",
         *textwrap.wrap(f"  sound     {sound}", width, subsequent_indent=" " * 12),
-        f"  can       {', '.join(views.abilities(offer))}",
+        f"  can       {', '.join(views.abilities(offer.provider, offer.spec))}",
         f"  at once   {offer.bound}; late after {wording.span(offer.deadline_s)}; looked for up to {wording.span(spec.retention_s)}",
         "  options",
         *(line for option in spec.options for line in _option_lines(option, width)),

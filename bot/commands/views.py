@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from bot import wording
 from bot.catalogue import Offer
-from providers.kit.spec import Choice, Loras, Number, Option, Text, Whole
+from providers.kit.provider import Provider
+from providers.kit.spec import Choice, Loras, Number, Option, Spec, Text, Whole
 from storage.contract import Job, Trail
 
 
@@ -111,16 +112,15 @@ def offer_document(offer: Offer) -> dict[str, Any]:
             "source": offer.price.source,
             "read_on": offer.price.read_on.isoformat(),
         },
-        "abilities": abilities(offer),
+        "abilities": abilities(offer.provider, spec),
         "in_flight": offer.bound,
         "deadline_s": offer.deadline_s,
         "retention_s": spec.retention_s,
     }
 
 
-def abilities(offer: Offer) -> list[str]:
+def abilities(provider: Provider, spec: Spec) -> list[str]:
     """Return what an offer can do beyond making a video."""
-    provider, spec = offer.provider, offer.spec
     found = {
         "sound": spec.always_sounds or spec.option("sound") is not None,
         "audio input": spec.audio is not None,

@@ -109,6 +109,9 @@ class HttpApi:
         await self._upload(url, media)
 
     def _url(self, path: str, host: int = 0) -> str:
+        """Return the address of a path; what does not begin with a slash could change the host behind the base."""
+        if not path.startswith("/"):
+            raise Unanswered("no path of this API")
         return self._bases[host] + path
 
     async def _send(
