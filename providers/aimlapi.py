@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from providers.kit import usual
 from providers.kit.body import body
 from providers.kit.errors import BadCredentials, NoCredit, Unanswered
 from providers.kit.provider import (
@@ -20,7 +21,7 @@ from providers.kit.provider import (
 )
 from providers.kit.reply import Document, Reply
 from providers.kit.sorting import kind_of, proof, told
-from providers.kit.spec import Choice, ImageLimits, Pace, Price, Spec, Switch, Text, Whole, Wire
+from providers.kit.spec import Choice, ImageLimits, Pace, Price, Spec, Wire
 
 _MODEL = "alibaba/wan2.5-i2v-preview"
 _GENERATIONS = "/v2/video/generations"
@@ -33,30 +34,17 @@ WAN_2_5 = Spec(
     label="Wan 2.5 at AI/ML API",
     wire=Wire(path=_GENERATIONS, prompt="prompt", image="image_url", fixed={"model": _MODEL}),
     options=(
-        Choice(
-            name="resolution",
-            values=("480p", "720p", "1080p"),
-            default="720p",
-            help="How many pixels the video has; its shape is the picture's.",
-            wire="resolution",
-        ),
-        Choice(name="duration", values=(5, 10), default=5, unit="s", help="How long the video is.", wire="duration"),
+        usual.resolution("480p", "720p", "1080p", wire="resolution"),
+        usual.duration(5, 10, wire="duration"),
         Choice(
             name="aspect_ratio",
             values=("16:9", "9:16", "1:1"),
             help="Sent if asked for, though the video has the picture's shape.",
             wire="aspect_ratio",
         ),
-        Text(
-            name="negative_prompt", max_chars=500, help="What should not be seen in the video.", wire="negative_prompt"
-        ),
-        Switch(
-            name="rewrite",
-            default=True,
-            help="Let the provider put the sentence into more words.",
-            wire="enhance_prompt",
-        ),
-        Whole(name="seed", low=0, high=2**31 - 1, help="The same seed makes a similar video again.", wire="seed"),
+        usual.negative_prompt("negative_prompt"),
+        usual.rewrite("enhance_prompt"),
+        usual.seed("seed"),
     ),
     prompt_max_chars=1500,
     prompt_required=True,

@@ -6,6 +6,7 @@ import json
 from datetime import date
 from urllib.parse import quote
 
+from providers.kit import usual
 from providers.kit.body import body
 from providers.kit.errors import BadCredentials, Unanswered
 from providers.kit.provider import (
@@ -26,19 +27,7 @@ from providers.kit.provider import (
 )
 from providers.kit.reply import Document, Reply, document_of
 from providers.kit.sorting import proof
-from providers.kit.spec import (
-    Audience,
-    AudioLimits,
-    Choice,
-    ImageLimits,
-    Pace,
-    Price,
-    Spec,
-    Switch,
-    Text,
-    Whole,
-    Wire,
-)
+from providers.kit.spec import AudioLimits, ImageLimits, Pace, Price, Spec, Wire
 
 _APP = "/fal-ai/wan-25-preview"
 _REST = 1
@@ -61,39 +50,12 @@ WAN_2_5 = Spec(
     label="Wan 2.5 at fal",
     wire=Wire(path=f"{_APP}/image-to-video", prompt="prompt", image="image_url", audio="audio_url"),
     options=(
-        Choice(
-            name="resolution",
-            values=("480p", "720p", "1080p"),
-            default="720p",
-            help="How many pixels the video has; its shape is the picture's.",
-            wire="resolution",
-        ),
-        Choice(
-            name="duration",
-            values=(5, 10),
-            default=5,
-            unit="s",
-            help="How long the video is.",
-            wire="duration",
-            written={5: "5", 10: "10"},
-        ),
-        Text(
-            name="negative_prompt", max_chars=500, help="What should not be seen in the video.", wire="negative_prompt"
-        ),
-        Switch(
-            name="rewrite",
-            default=True,
-            help="Let the provider put the sentence into more words.",
-            wire="enable_prompt_expansion",
-        ),
-        Whole(name="seed", low=0, high=2**31 - 1, help="The same seed makes a similar video again.", wire="seed"),
-        Switch(
-            name="safety",
-            default=True,
-            help="The provider's own check of picture and words.",
-            audience=Audience.ADMIN,
-            wire="enable_safety_checker",
-        ),
+        usual.resolution("480p", "720p", "1080p", wire="resolution"),
+        usual.duration(5, 10, wire="duration", written={5: "5", 10: "10"}),
+        usual.negative_prompt("negative_prompt"),
+        usual.rewrite("enable_prompt_expansion"),
+        usual.seed("seed"),
+        usual.safety("enable_safety_checker"),
     ),
     prompt_max_chars=800,
     prompt_required=True,

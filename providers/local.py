@@ -10,8 +10,9 @@ import secrets
 from datetime import date
 from typing import Any
 
+from providers.kit import usual
 from providers.kit.provider import Absent, Connection, Order, Outcome, Provider, Ticket
-from providers.kit.spec import AudioLimits, Choice, ImageLimits, Pace, Price, Spec, Switch, Whole
+from providers.kit.spec import AudioLimits, ImageLimits, Pace, Price, Spec, Switch, Whole
 from providers.preview import workshop
 
 SEED_END = 2**31
@@ -21,13 +22,8 @@ SPEC = Spec(
     provider="local",
     label="Preview (a camera move, no AI)",
     options=(
-        Choice(
-            name="resolution",
-            values=("480p", "720p", "1080p"),
-            default="720p",
-            help="How many pixels the video has; its shape is the picture's.",
-        ),
-        Choice(name="duration", values=(5, 10), default=5, unit="s", help="How long the video is."),
+        usual.resolution("480p", "720p", "1080p"),
+        usual.duration(5, 10),
         Switch(name="sound", default=False, help="A quiet chord, where no sound is given."),
         Whole(name="seed", low=0, high=SEED_END - 1, help="The same seed makes the same video again."),
     ),

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from providers.kit import body as kit
+from providers.kit import usual
 from providers.kit.errors import BadCredentials, NoCredit, Unanswered
 from providers.kit.provider import (
     Access,
@@ -42,7 +43,6 @@ from providers.kit.spec import (
     Wire,
 )
 
-_SEED_END = 2**31 - 1
 _WEEK_S = 7 * 24 * 3600
 """How long a task is looked for; Novita names no end, only that of a link."""
 _LINKED = ImageLimits(mimes=("image/jpeg", "image/png", "image/bmp", "image/webp"), inline=False)
@@ -53,53 +53,15 @@ _SIDES_PX = {"480p": (832, 480), "720p": (1280, 720)}
 
 
 def _resolution(*sizes: str) -> Choice:
-    return Choice(
-        name="resolution",
-        values=sizes,
-        default="720p",
-        help="How many pixels the video has; its shape is the picture's.",
-        wire="parameters.resolution",
-        written={size: size.upper() for size in sizes},
-    )
-
-
-def _duration(*lengths_s: int) -> Choice:
-    return Choice(
-        name="duration",
-        values=lengths_s,
-        default=5,
-        unit="s",
-        help="How long the video is.",
-        wire="parameters.duration",
-    )
+    return usual.resolution(*sizes, wire="parameters.resolution", written={size: size.upper() for size in sizes})
 
 
 _COMMON: tuple[Option, ...] = (
     Switch(name="sound", default=True, help="Sound made with the video, where none is given.", wire="parameters.audio"),
-    Text(
-        name="negative_prompt",
-        max_chars=500,
-        help="What should not be seen in the video.",
-        wire="input.negative_prompt",
-    ),
-    Switch(
-        name="rewrite",
-        default=True,
-        help="Let the provider put the sentence into more words.",
-        wire="parameters.prompt_extend",
-    ),
-    Whole(
-        name="seed",
-        low=0,
-        high=_SEED_END,
-        help="The same seed makes a similar video again.",
-        wire="parameters.seed",
-    ),
-    Switch(
-        name="watermark",
-        help="The words 'AI Generated' in the lower right corner.",
-        wire="parameters.watermark",
-    ),
+    usual.negative_prompt("input.negative_prompt"),
+    usual.rewrite("parameters.prompt_extend"),
+    usual.seed("parameters.seed"),
+    Switch(name="watermark", help="The words 'AI Generated' in the lower right corner.", wire="parameters.watermark"),
 )
 
 WAN_2_5 = Spec(
@@ -109,7 +71,7 @@ WAN_2_5 = Spec(
     wire=Wire(
         path="/v3/async/wan-2.5-i2v-preview", prompt="input.prompt", image="input.img_url", audio="input.audio_url"
     ),
-    options=(_resolution("480p", "720p", "1080p"), _duration(5, 10), *_COMMON),
+    options=(_resolution("480p", "720p", "1080p"), usual.duration(5, 10, wire="parameters.duration"), *_COMMON),
     prompt_max_chars=2000,
     prompt_required=True,
     image=_LINKED,
@@ -129,7 +91,7 @@ WAN_2_6 = Spec(
     wire=Wire(path="/v3/async/wan2.6-i2v", prompt="input.prompt", image="input.img_url", audio="input.audio_url"),
     options=(
         _resolution("720p", "1080p"),
-        _duration(5, 10, 15),
+        usual.duration(5, 10, 15, wire="parameters.duration"),
         *_COMMON,
         Choice(
             name="shot_type",
@@ -164,17 +126,10 @@ WAN_2_1 = Spec(
     label="Wan 2.1 at Novita",
     wire=Wire(path="/v3/async/wan-i2v", prompt="prompt", image="image_url"),
     options=(
-        Choice(
-            name="resolution",
-            values=("480p", "720p"),
-            default="480p",
-            help="How many pixels the video has; its shape is the picture's.",
-        ),
-        Choice(name="duration", values=(5,), default=5, unit="s", help="How long the video is."),
-        Text(
-            name="negative_prompt", max_chars=2000, help="What should not be seen in the video.", wire="negative_prompt"
-        ),
-        Whole(name="seed", low=-1, high=9_999_999_999, help="The same seed makes a similar video again.", wire="seed"),
+        usual.resolution("480p", "720p", default="480p"),
+        usual.duration(5),
+        usual.negative_prompt("negative_prompt", max_chars=2000),
+        usual.seed("seed", low=-1, high=9_999_999_999),
         Whole(name="steps", low=1, high=40, default=30, help="More steps take longer and show more.", wire="steps"),
         Number(
             name="guidance_scale",
@@ -195,13 +150,7 @@ WAN_2_1 = Spec(
             audience=Audience.ADMIN,
             wire="loras",
         ),
-        Switch(
-            name="safety",
-            default=True,
-            help="The provider's own check of picture and words.",
-            audience=Audience.ADMIN,
-            wire="enable_safety_checker",
-        ),
+        usual.safety("enable_safety_checker"),
     ),
     prompt_max_chars=2000,
     prompt_required=True,
