@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from bot import trouble
 from bot.asking import asked
 from bot.catalogue import Offer
 from bot.media.contract import BadVideo, Unjudged, VideoFacts
@@ -42,17 +43,25 @@ async def fetch(ports: Ports, job: Job, offer: Offer) -> Move:
             flaw = bad.detail
             _forget(ports, job)
         except _NotYet as not_yet:
-            return _later(ports, job, str(not_yet), not_yet.wait_ms)
+            return await _later(ports, job, str(not_yet), not_yet.wait_ms)
     if flaw and not _may_still_appear(job, flaw):
-        return _move(job, Event.NO_OUTPUT, Facts(kind=Kind.NO_OUTPUT, detail=flaw))
-    return _later(ports, job, flaw, _RETRY_MS)
+        return await _never(ports, job, flaw)
+    return await _later(ports, job, flaw, _RETRY_MS)
 
 
-def _later(ports: Ports, job: Job, why: str, wait_ms: int) -> Move:
+async def _never(ports: Ports, job: Job, why: str) -> Move:
+    """Give the video up."""
+    _forget(ports, job)
+    await trouble.of_fetch(ports, job, Kind.NO_OUTPUT, why)
+    return _move(job, Event.NO_OUTPUT, Facts(kind=Kind.NO_OUTPUT, detail=why))
+
+
+async def _later(ports: Ports, job: Job, why: str, wait_ms: int) -> Move:
     """Try again after a while, as long as the provider keeps it."""
     if job.clock_due:
-        _forget(ports, job)
-        return _move(job, Event.NO_OUTPUT, Facts(kind=Kind.NO_OUTPUT, detail=why))
+        return await _never(ports, job, why)
+    if why.startswith(BLOCKED):
+        await trouble.of_fetch(ports, job, "blocked", why)
     return replace(_move(job, Event.RUNNING, Facts(detail=why)), due_in_ms=wait_ms)
 
 

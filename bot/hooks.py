@@ -66,7 +66,7 @@ async def _ticket_of(offer: Offer, hook: Hook) -> Ticket | None:
 
 async def _found(ports: Ports, job: Job, offer: Offer, ticket: Ticket) -> Job:
     """Keep the ticket at once: it may come before the answer to the submit, or instead of it."""
-    facts = Facts(ticket=ticket, deadline_ms=offer.deadline_s * 1000)
+    facts = Facts(ticket=ticket, deadline_ms=offer.deadline_s * 1000, heard=True)
     with contextlib.suppress(Stale):  # somebody else knew it first
         return await ports.store.record(Move(job=job.id, expected=job.state, event=Event.TICKET, facts=facts))
     return await _due_now(ports, job)

@@ -49,7 +49,8 @@ def options_of(offer: Offer, given: Mapping[str, Value], key: str) -> dict[str, 
     """Return every option that is sent; a seed that nobody asked for follows from the order's key, so that it is known."""
     options, seed = offer.options(given), offer.spec.option("seed")
     if isinstance(seed, Whole) and "seed" not in options:
-        options["seed"] = int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) % (min(seed.high, 2**31 - 1) + 1)
+        low, high = max(seed.low, 0), min(seed.high, 2**31 - 1)
+        options["seed"] = low + int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) % (high - low + 1)
     return options
 
 

@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from bot.asking import asked
 from bot.catalogue import Catalogue, Offer
@@ -24,18 +25,30 @@ _WITHIN_S = 3.0
 def recall(catalogue: Catalogue) -> None:
     """Take the prices that were read last, however old; each knows its day."""
     for offer in list(catalogue.offers.values()):
-        price = _kept(offer.connection, offer.spec)
-        if price is not None:
-            catalogue.reprice(offer.name, price)
+        kept = _kept(offer.connection, offer.spec)
+        if kept is not None:
+            catalogue.reprice(offer.name, kept.price)
 
 
-def _kept(connection: Connection, spec: Spec) -> Price | None:
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    price: Price
+    read_at: datetime
+
+
+def _kept(connection: Connection, spec: Spec) -> _Kept | None:
+    """Read the price back; a file that cannot be used is as good as none."""
     try:
-        told = json.loads((connection.workdir / _FILE).read_text(encoding="utf-8"))[spec.offer]
+        told = _read(connection.workdir)[spec.offer]
         per_s = {str(size): int(usd) for size, usd in told["usd_micros_per_s"].items()}
-        return replace(spec.price, usd_micros_per_s=per_s, read_on=datetime.fromisoformat(told["read_at"]).date())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        read_at = datetime.fromisoformat(told["read_at"])
+        return _Kept(replace(spec.price, usd_micros_per_s=per_s, read_on=read_at.date()), read_at.astimezone(UTC))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None
+
+
+def _read(folder: Path) -> Any:
+    return json.loads((folder / _FILE).read_text(encoding="utf-8"))
 
 
 async def refresh(catalogue: Catalogue, wanted: str | None = None) -> None:
@@ -48,20 +61,14 @@ async def refresh(catalogue: Catalogue, wanted: str | None = None) -> None:
         for offer in catalogue.on()
         if offer.provider.prices is not None and offer.connection.api and wanted in {None, offer.name, offer.spec.model}
     ]
-    await asyncio.gather(*(_refresh(catalogue, offer) for offer in _stale(telling)))
+    for offer in _stale(telling):
+        await _refresh(catalogue, offer)
 
 
 def _stale(offers: Iterable[Offer]) -> list[Offer]:
     now = datetime.now(UTC)
-    return [offer for offer in offers if now - _read_at(offer) > _FRESH]
-
-
-def _read_at(offer: Offer) -> datetime:
-    try:
-        kept = (offer.connection.workdir / _FILE).stat().st_mtime
-    except OSError:
-        kept = 0.0
-    return datetime.fromtimestamp(kept, UTC)
+    kept = ((offer, _kept(offer.connection, offer.spec)) for offer in offers)
+    return [offer for offer, found in kept if found is None or abs(now - found.read_at) > _FRESH]
 
 
 async def _refresh(catalogue: Catalogue, offer: Offer) -> None:
@@ -78,10 +85,18 @@ def _today() -> date:
 
 
 def _keep(folder: Path, offer: str, price: Price) -> None:
-    """Write the price down; a folder that cannot be written means that it is read again next time."""
-    told = {offer: {"usd_micros_per_s": dict(price.usd_micros_per_s), "read_at": datetime.now(UTC).isoformat()}}
+    """Write the price down beside those of the provider's other offers; where that fails it is read again next time."""
+    told = {"usd_micros_per_s": dict(price.usd_micros_per_s), "read_at": datetime.now(UTC).isoformat()}
     with contextlib.suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = folder / f"{_FILE}.part"
-        part.write_text(json.dumps(told), encoding="utf-8")
+        part = folder / f"{_FILE}.{offer}.part"
+        part.write_text(json.dumps(_others(folder) | {offer: told}), encoding="utf-8")
         part.replace(folder / _FILE)
+
+
+def _others(folder: Path) -> dict[str, Any]:
+    try:
+        found = _read(folder)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.media.contract import Change
 from bot.refusing import unfit
-from bot.standing import BLOCKED, NO_SOUND, OTHER_LENGTH, SLOW_TO_ANSWER, UNASKED_SOUND
+from bot.standing import BLOCKED, NO_SOUND, OTHER_LENGTH, SLOW_TO_ANSWER, UNASKED_SOUND, WITHDRAWN
 from bot.wording import about, cut, money, provider, span
 from providers.kit.spec import Spec
 from storage.contract import Input, Job
@@ -51,8 +51,8 @@ def changed(inputs: tuple[Input, ...]) -> str | None:
     return " ".join(told) or None
 
 
-def progress(job: Job, spec: Spec, ahead: int) -> str:
-    """Return where a job stands, in a few words."""
+def progress(job: Job, spec: Spec, ahead: int, *, can_stop: bool = False) -> str:
+    """Return where a job stands, in a few words; `can_stop` tells whether its provider stops what it began when asked."""
     match job.state:
         case State.HELD:
             return "Waiting for an admin"
@@ -65,7 +65,7 @@ def progress(job: Job, spec: Spec, ahead: int) -> str:
         case State.UNSURE:
             return "No answer from the provider yet; asking what became of it"
         case State.GENERATING:
-            return _being_made(job, spec)
+            return f"Cancelling at {provider(job.offer)}" if job.wished and can_stop else _being_made(job, spec)
         case State.LATE:
             return "Taking much longer than usual; still looking"
         case State.FETCHING | State.DELIVERING:
@@ -104,15 +104,23 @@ def _being_made(job: Job, spec: Spec) -> str:
     return f"Being made at {who}"
 
 
-def moved(before: Job, job: Job, kind: str | None) -> str:
+def moved(before: Job, job: Job, why: str) -> str:
     """Return that another offer makes it, why, and what that does to the price."""
-    why = _MOVED.get(kind or "", "had no capacity")
+    told = _MOVED.get(why, "{who} had no capacity").format(who=provider(before.offer))
     same = before.price_usd_micros == job.price_usd_micros
     price = "Price unchanged." if same else f"It is {about(job.price_usd_micros)} now."
-    return f"{provider(before.offer)} {why}, so {provider(job.offer)} makes it. {price}"
+    return f"{told}, so {provider(job.offer)} makes it. {price}"
 
 
-_MOVED = {"credentials": "is not working right now", "no_credit": "is not working right now"}
+_MOVED = {
+    "credentials": "{who} is not working right now",
+    "no credit": "{who} is not working right now",
+    "no_credit": "{who} is not working right now",
+    "faults": "{who} does not answer right now",
+    "unreachable": "{who} cannot be reached right now",
+    "certificate not trusted": "{who} cannot be reached right now",
+    "no public link": "The picture could not be put where {who} can fetch it",
+}
 
 
 def took(job: Job) -> str:
@@ -194,6 +202,8 @@ def _failure(job: Job) -> str:
     if job.failure == Kind.BAD_INPUT and job.detail.startswith("{"):
         return f"{unfit(json.loads(job.detail))} Nothing was charged."
     who = provider(job.offer)
+    if job.detail == WITHDRAWN:
+        return f"{who} does not have {job.offer.partition('@')[0]} any more. Nothing was charged. The people who run this bot were told. Choose another model."
     return _FAILURES[Kind(job.failure or Kind.INTERNAL)].format(
         who=who, billed=_billed(job, who), silent="" if job.detail else " and gave no reason"
     )
@@ -208,7 +218,7 @@ def _billed(job: Job, who: str) -> str:
 _FAILURES: Mapping[Kind, str] = {
     Kind.MODERATED: "{who} refused this picture or these words under its content rules. {billed} Change the prompt or the picture and try again.",
     Kind.BAD_INPUT: "{who} refused this request as it is. {billed} Change the prompt, the picture or the options and try again.",
-    Kind.MEDIA_UNREACHABLE: "{who} could not fetch the picture from here. That is not your fault. {billed} The operator must check the public address.",
+    Kind.MEDIA_UNREACHABLE: "{who} could not fetch the picture or the sound from here. That is not your fault. {billed} The operator must check the public address.",
     Kind.CREDENTIALS: "The account at {who} does not work just now. {billed} The people who run this bot were told. Another model may work.",
     Kind.NO_CREDIT: "The account at {who} has no credit left. {billed} The people who run this bot were told. Another model may work.",
     Kind.PROVIDER_ERROR: "{who} failed to make it{silent}. {billed} Trying again often works.",

@@ -63,7 +63,7 @@ def candidates(catalogue: Catalogue, wish: Wish, preferences: Preferences) -> li
         if able:
             return _in_order(catalogue, wish, able, preferences)
         refusals += refused
-    raise _with_others(catalogue, wish, refusals[0])
+    raise _with_others(catalogue, wish, refusals[0], preferences)
 
 
 def _models(catalogue: Catalogue, asked: str | None) -> list[str]:
@@ -93,15 +93,19 @@ def _sorted_out(offers: Iterable[Offer], wish: Wish) -> tuple[list[Candidate], l
     return able, refused
 
 
-def _with_others(catalogue: Catalogue, wish: Wish, refusal: Refused) -> Refused:
+def _with_others(catalogue: Catalogue, wish: Wish, refusal: Refused, preferences: Preferences) -> Refused:
     """Return the refusal with those that could serve the same wish: a model where all its offers can, else the offer."""
     on = [offer for offer in catalogue.on() if offer.spec.model != _PREVIEW]
-    able = {candidate.offer.name for candidate in _sorted_out(on, wish)[0]}
+    able = {each.offer.name for each in _sorted_out(on, wish)[0] if _account_works(each.offer.name, preferences)}
     others = []
     for model in dict.fromkeys(offer.spec.model for offer in on):
         of_model = [offer.name for offer in on if offer.spec.model == model]
         others += [model] if able.issuperset(of_model) else [name for name in of_model if name in able]
     return Refused(refusal.code, **refusal.facts | {"others": others})
+
+
+def _account_works(offer: str, preferences: Preferences) -> bool:
+    return preferences.trouble(offer) in {None, Trouble.FAULTS}
 
 
 def _in_order(catalogue: Catalogue, wish: Wish, able: Sequence[Candidate], preferences: Preferences) -> list[Candidate]:
@@ -110,11 +114,12 @@ def _in_order(catalogue: Catalogue, wish: Wish, able: Sequence[Candidate], prefe
     Raises:
         Refused: no account works.
     """
-    trouble = {candidate.offer.name: preferences.trouble(candidate.offer.name) for candidate in able}
-    working = [each for each in able if trouble[each.offer.name] in {None, Trouble.FAULTS}]
+    working = [each for each in able if _account_works(each.offer.name, preferences)]
     if not working:
-        raise _with_others(catalogue, wish, Refused("account_trouble", offer=able[0].offer.name))
-    return sorted(working, key=lambda each: (trouble[each.offer.name] is not None, *_rank(each, preferences)))
+        raise _with_others(catalogue, wish, Refused("account_trouble", offer=able[0].offer.name), preferences)
+    return sorted(
+        working, key=lambda each: (preferences.trouble(each.offer.name) is not None, *_rank(each, preferences))
+    )
 
 
 def _candidate(offer: Offer, wish: Wish) -> Candidate:

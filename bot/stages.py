@@ -16,8 +16,8 @@ from bot.media.contract import Prepared, Unfit
 from bot.ordering import options_of, order_of
 from bot.pace import next_look_ms, next_reconcile_ms
 from bot.ports import Ports
-from bot.standing import SLOW_TO_ANSWER
-from providers.kit.errors import NoJob, ProviderError, TicketUnknown
+from bot.standing import SLOW_TO_ANSWER, WITHDRAWN
+from providers.kit.errors import NoJob, ProviderError, TicketUnknown, Withdrawn
 from providers.kit.provider import Absent, Cancelled, Finished, Order, Outcome, Refused, Running, Ticket
 from storage.contract import Facts, Input, Job, Move
 from storage.states import Event, Kind, State
@@ -82,7 +82,7 @@ async def wait(ports: Ports, job: Job) -> Move:
     after = following(ports, job) or its_own
     if after is None:
         return move(job, Event.EXHAUSTED, kind=Kind.BUSY)
-    return move(job, Event.REROUTED, offer=after)
+    return move(job, Event.REROUTED, offer=after, detail=ports.breakers.trouble(job.offer) or "")
 
 
 async def submit(ports: Ports, job: Job, order: Order) -> Move:
@@ -114,11 +114,12 @@ def void(ports: Ports, job: Job, proof: NoJob) -> Move:
     """Say where a proof of no job leads: to another offer, back into the line, or to the end."""
     after = following(ports, job) if proof.may_move else None
     if after is not None:
-        return move(job, Event.VOID_REROUTED, offer=after, kind=_known(proof.kind), detail=proof.reason)
+        return move(job, Event.VOID_REROUTED, offer=after, detail=proof.reason)
     if proof.kind == Kind.BUSY:
         wait_ms = int((proof.retry_after_s or BUSY_RETRY_S) * 1000)
         return move(job, Event.VOID_WAIT, due_in_ms=wait_ms, detail=proof.reason)
-    return move(job, Event.VOID_FAILED, kind=_known(proof.kind), detail=proof.detail)
+    detail = WITHDRAWN if isinstance(proof, Withdrawn) else proof.detail
+    return move(job, Event.VOID_FAILED, kind=_known(proof.kind), detail=detail)
 
 
 async def give_up(ports: Ports, job: Job) -> Move:
@@ -162,9 +163,9 @@ async def look(ports: Ports, job: Job) -> Move:
         await _ask_to_stop(job, offer)
     try:
         outcome: Outcome = await asked(offer.provider.look(offer.connection, _its_ticket(job)), LOOK_S)
-    except TicketUnknown:
-        return move(job, Event.TICKET_UNKNOWN)
     except ProviderError as error:
+        if isinstance(error, TicketUnknown) and job.ticket_by_hand:
+            return move(job, Event.TICKET_UNKNOWN)
         await trouble.of_look(ports, job, error)
         return _still(job, offer, Running(), detail=SLOW_TO_ANSWER)
     await trouble.of_outcome(ports, job, outcome)
@@ -194,7 +195,7 @@ def _seen(job: Job, offer: Offer, outcome: Outcome) -> Move:
             free = billed is None and kind not in offer.spec.billed_failures
             return move(job, Event.REFUSED, kind=_known(kind), detail=detail, billed_usd_micros=0 if free else billed)
         case Cancelled():
-            return move(job, Event.STOPPED, billed_usd_micros=_billed(job, outcome))
+            return move(job, Event.STOPPED, billed_usd_micros=_billed(job, outcome) or 0)
     return _still(job, offer, outcome)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 SLOW_TO_ANSWER = "slow to answer"
 """The provider did not answer the newest look."""
+WITHDRAWN = "withdrawn"
+"""The provider does not have the model, or not any more."""
 BLOCKED = "the link is not allowed"
 """The video lies where this bot may not fetch from, until an operator trusts the place."""
 NO_SOUND, UNASKED_SOUND, OTHER_LENGTH = "without sound", "with sound nobody asked for", "of another length"

@@ -14,10 +14,10 @@ from providers.kit.errors import (
     MediaUnreachable,
     NoCapacity,
     NoCredit,
-    NoJob,
     ProviderError,
     RateLimited,
     Unanswered,
+    Withdrawn,
 )
 from providers.kit.provider import Outcome, Refused, Running
 from storage.contract import Job
@@ -41,8 +41,8 @@ async def of_submit(ports: Ports, job: Job, error: ProviderError) -> None:
         ports.breakers.failed(job.offer, Trouble.FAULTS)
     elif isinstance(error, MediaUnreachable):
         await _warn(ports, f"media_unreachable:{_provider(job)}", job)
-    elif type(error) is NoJob:
-        await _warn(ports, f"refused_as_unknown:{job.offer}", job, told=str(error))
+    elif isinstance(error, Withdrawn):
+        await _warn(ports, f"withdrawn:{job.offer}", job, told=str(error))
     elif not isinstance(error, RateLimited):
         ports.breakers.worked(job.offer)
 
@@ -64,6 +64,13 @@ async def of_outcome(ports: Ports, job: Job, outcome: Outcome) -> None:
                 log.warning("a status word is not known, and taken for running", extra={"of": job.offer, "word": shown})
         case Refused(kind=kind) if kind in _FOR_OPERATORS:
             await _warn(ports, f"{kind}:{_provider(job)}", job, ticket=job.ticket)
+        case Refused(detail="", status=status):
+            await _warn(ports, f"no_reason:{_provider(job)}", job, ticket=job.ticket, status=status)
+
+
+async def of_fetch(ports: Ports, job: Job, cause: str, why: str) -> None:
+    """Learn from a video that is paid for and cannot be had: only an operator can take that up."""
+    await _warn(ports, f"{cause}:{_provider(job)}", job, ticket=job.ticket, why=why)
 
 
 def _provider(job: Job) -> str:

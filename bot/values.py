@@ -48,7 +48,7 @@ def _words(given: Any) -> Any:
 def _address(given: str) -> str:
     """Read a base address, which may carry a path."""
     url = urlsplit(given)
-    plain = url.scheme in {"http", "https"} and url.hostname and not (url.query or url.fragment or url.username)
+    plain = url.scheme in {"http", "https"} and url.hostname and not (url.query or url.fragment or "@" in url.netloc)
     if not plain or not given.isascii() or url.port == 0:
         raise ValueError("write it like https://host or https://host/path")
     return given.rstrip("/")

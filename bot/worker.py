@@ -220,7 +220,7 @@ class Worker:
         fraction = job.progress if job.state in {State.GENERATING, State.LATE} else None
         async with _as_a_notice(job):
             ahead = await self._ports.store.ahead(job.id) if job.state is State.QUEUED else 0
-            text = replies.progress(job, offer.spec, ahead)
+            text = replies.progress(job, offer.spec, ahead, can_stop=offer.provider.cancel is not None)
             await platform.show_progress(_spot(job), Progress(job=job.id, text=text, fraction=fraction))
 
     async def _erase_order(self, job: Job) -> None:
@@ -238,7 +238,7 @@ class Worker:
         if made.event is Event.PREPARED:
             told = replies.changed(job.prepared)
         elif job.offer != before.offer:
-            told = replies.moved(before, job, made.facts.kind)
+            told = replies.moved(before, job, made.facts.detail)
         platform = self._ports.platforms.get(job.place.platform)
         if platform is not None and told is not None and not job.hidden:
             async with _as_a_notice(job):

@@ -6,7 +6,7 @@ from datetime import date
 
 from providers.kit import usual
 from providers.kit.body import body
-from providers.kit.errors import BadCredentials, NoCredit, Unanswered
+from providers.kit.errors import BadCredentials, NoCredit, TicketUnknown, Unanswered
 from providers.kit.provider import (
     Access,
     Connection,
@@ -27,6 +27,7 @@ _MODEL = "alibaba/wan2.5-i2v-preview"
 _GENERATIONS = "/v2/video/generations"
 _CREDITS_PER_USD = 2_000_000
 _PRICES_KEPT_S = 3600.0
+_PAGE, _PAGES = 100, 10
 
 WAN_2_5 = Spec(
     model="wan2.5",
@@ -77,15 +78,17 @@ def _our_id(order: Order) -> str:
 async def look(connection: Connection, ticket: Ticket) -> Outcome:
     """Look at the generation."""
     reply = await _asked(connection, _GENERATIONS, generation_id=ticket)
+    if reply.status == 404:
+        raise TicketUnknown("AI/ML API does not know it")
     if not reply.ok:
         raise Unanswered(f"status {reply.status}")
     found = reply.document
     match found.text("status"):
         case "completed":
             return _completed(reply)
-        case "error" | "failed":
+        case "error" | "failed" as word:
             why = found.at("error").words()
-            return Refused(kind=kind_of(why), detail=told(why), billed_usd_micros=_billed(reply))
+            return Refused(kind=kind_of(why), detail=told(why), status=word, billed_usd_micros=_billed(reply))
         case "queued" | "generating" | "waiting" | "active":
             return Running()
         case None:
@@ -120,10 +123,14 @@ def _billed(reply: Reply) -> int | None:
 
 
 async def reconcile(connection: Connection, order: Order) -> Ticket | None:
-    """Find our row in the log. Rows come late, with the generation's end, so that none proves nothing."""
-    reply = await _asked(connection, "/v2/logs", period="1h", model=_MODEL)
-    ours = (row for row in _rows(reply.document) if row.text("client_request_id") == _our_id(order))
-    return next((Ticket(generation) for row in ours if (generation := row.text("inference_id"))), None)
+    """Find our row in the log, newest first. Rows come late, with the generation's end, so that none proves nothing."""
+    for offset in range(0, _PAGES * _PAGE, _PAGE):
+        page = await _asked(connection, "/v2/logs", period="7d", model=_MODEL, limit=f"{_PAGE}", offset=f"{offset}")
+        ours = (row for row in _rows(page.document) if row.text("client_request_id") == _our_id(order))
+        found = next((Ticket(generation) for row in ours if (generation := row.text("inference_id"))), None)
+        if found is not None or page.document.at("pagination.has_more").value is not True:
+            return found
+    return None
 
 
 def _rows(document: Document) -> list[Document]:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from providers.kit import usual
 from providers.kit.body import body
-from providers.kit.errors import BadCredentials, Unanswered
+from providers.kit.errors import BadCredentials, Moderated, NoJob, TicketUnknown, Unanswered
 from providers.kit.provider import (
     Access,
     Cancelled,
@@ -86,7 +86,14 @@ async def submit(connection: Connection, order: Order) -> Ticket:
     request_id = reply.document.text("request_id") or reply.headers.get("x-fal-request-id")
     if reply.ok and request_id:
         return _ticket(connection, request_id, reply.document)
-    raise proof(reply, reply.document.words(), no_credit="balance|locked") or Unanswered(f"status {reply.status}")
+    raise _proof(reply) or Unanswered(f"status {reply.status}")
+
+
+def _proof(reply: Reply) -> NoJob | None:
+    """Read a refusal by its types, as its texts may quote the person's words; a plain text is fal's own."""
+    kinds = {_KINDS[each] for each in _types(reply) if each in _KINDS}
+    found = proof(reply, reply.document.text("detail") or "", no_credit="balance|locked")
+    return Moderated(found.detail) if found is not None and "moderated" in kinds else found
 
 
 def _ticket(connection: Connection, request_id: str, told: Document) -> Ticket:
@@ -113,6 +120,8 @@ async def look(connection: Connection, ticket: Ticket) -> Outcome:
     paths = _paths(ticket)
     status = await _asked(connection, paths["status"])
     match status.document.text("status"):
+        case "NOT_FOUND":
+            raise TicketUnknown("fal does not know it")
         case "IN_QUEUE":
             return Running(place=status.document.whole("queue_position"))
         case "IN_PROGRESS":
@@ -140,7 +149,8 @@ def _failed(status: Document) -> bool:
 def _ended(reply: Reply, *, failed: bool) -> Outcome:
     """Read the response; `failed` means that the queue itself tells of a failure.
 
-    A plain 404, 429 or 5xx is trouble on the way and ends nothing; a typed one is the job's own end.
+    A plain 404, 429 or 5xx is trouble on the way and ends nothing; a typed one, or a 500 that fal itself signs, is the job's
+    own end.
     """
     told, billed_s = reply.document, _number(reply.headers.get("x-fal-billable-units"))
     link, types = told.text("video.url"), _types(reply)
@@ -151,10 +161,11 @@ def _ended(reply: Reply, *, failed: bool) -> Outcome:
         return Refused(kind="no_output", billed_s=billed_s)
     if reply.status == 499 or "client_cancelled" in types:
         return Cancelled(billed_s=billed_s)
-    if failed or reply.status == 422 or (types and reply.status not in {400, 404, 429}):
+    signed = reply.status == 500 and "x-fal-request-id" in reply.headers
+    if failed or signed or reply.status == 422 or (types and reply.status not in {400, 404, 429}):
         usual = "bad_input" if reply.status in {400, 413, 415, 422} else "provider_error"
         kind = next((_KINDS[each] for each in types if each in _KINDS), usual)
-        return Refused(kind=kind, detail=" ".join(types), billed_s=billed_s)
+        return Refused(kind=kind, detail=" ".join(types), status=f"{reply.status}", billed_s=billed_s)
     if reply.status in {400, 404} or reply.ok:
         return Running()
     raise Unanswered(f"status {reply.status}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from providers.kit import body as kit
 from providers.kit import usual
-from providers.kit.errors import BadCredentials, NoCredit, Unanswered
+from providers.kit.errors import BadCredentials, NoCredit, TicketUnknown, Unanswered
 from providers.kit.provider import (
     Access,
     Connection,
@@ -214,15 +214,17 @@ async def look(connection: Connection, ticket: Ticket) -> Outcome:
     reply = await connection.web.ask("GET", "/v3/async/task-result", query={"task_id": ticket})
     if reply.status in {401, 403}:
         raise BadCredentials(f"status {reply.status}")
+    if reply.status == 404 and reply.document.text("reason") == "TASK_NOT_FOUND":
+        raise TicketUnknown("Novita does not know it")
     if not reply.ok:
         raise Unanswered(f"status {reply.status}")
     found = reply.document
     match found.text("task.status"):
         case "TASK_STATUS_SUCCEED":
             return _succeeded(found)
-        case "TASK_STATUS_FAILED":
+        case "TASK_STATUS_FAILED" as word:
             reason = found.text("task.reason") or ""
-            return Refused(kind=kind_of(reason), detail=told(reason))
+            return Refused(kind=kind_of(reason), detail=told(reason), status=word)
         case "TASK_STATUS_QUEUED":
             return Running()
         case "TASK_STATUS_PROCESSING":

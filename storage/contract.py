@@ -136,6 +136,7 @@ class Job:
     reserved_usd_micros: int
     budget: str | None
     ticket: str | None
+    ticket_by_hand: bool
     submits: int
     wished: bool
     hidden: bool
@@ -177,7 +178,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a move learned; only what its event can know is given."""
+    """What a move learned; only what its event can know is given. A ticket that was `heard` is the provider's own word."""
 
     kind: str | None = None
     detail: str = ""
@@ -196,6 +197,7 @@ class Facts:
     keep_ms: int | None = None
     message: str | None = None
     by: str | None = None
+    heard: bool = False
     rules: HouseRules | None = None
 
 

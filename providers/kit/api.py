@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote
 
 import httpx
 
@@ -50,7 +51,7 @@ class HttpApi:
         self._access, self._authorization = access, f"{access.scheme} {key}"
         self._bases = tuple(base.rstrip("/") for base in bases)
         self._new_client, self._upload, self._monotonic = new_client, upload, monotonic
-        self._limiter = Limiter(access.calls_per_min, monotonic)
+        self._limiters = [Limiter(access.calls_per_min, monotonic) for _ in bases]
         self._clients: dict[bool, httpx.AsyncClient] = {}
         self._kept: dict[str, _Kept] = {}
 
@@ -62,15 +63,16 @@ class HttpApi:
     async def pay(
         self, path: str, body: Mapping[str, Any], *, query: Mapping[str, str] | None = None, **headers: str
     ) -> Reply:
-        wait_s = self._limiter.wait_s()
+        limiter = self._limiters[0]
+        wait_s = limiter.wait_s()
         if wait_s > _MOST_WAIT_TO_PAY_S:
             raise RateLimited("the key's turn comes later", retry_after_s=wait_s)
-        await asyncio.sleep(self._limiter.take())
+        await asyncio.sleep(limiter.take())
         try:
-            return await self._send("POST", self._url(path), query, body, headers, paid=True)
+            return await self._send(limiter, "POST", self._url(path), query, body, headers, paid=True)
         except _NEVER_OPENED as error:
             raise (Untrusted if _is_untrusted(error) else Unreachable)(type(error).__name__) from error
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise Unanswered(type(error).__name__) from error
 
     async def ask(
@@ -84,24 +86,25 @@ class HttpApi:
         keep_s: float = 0.0,
         **headers: str,
     ) -> Reply:
-        url = self._url(path, host)
-        kept = self._kept.get(url)
+        url, named = self._url(path, host), _named(method, self._url(path, host), query, body)
+        kept = self._kept.get(named)
         if keep_s and kept is not None and kept.until_s > self._monotonic():
             return kept.reply
-        if self._limiter.wait_s() > _MOST_WAIT_TO_ASK_S:
+        limiter = self._limiters[host]
+        if limiter.wait_s() > _MOST_WAIT_TO_ASK_S:
             raise Unanswered("the key's turn comes later")
-        await asyncio.sleep(self._limiter.take())
+        await asyncio.sleep(limiter.take())
         try:
-            reply = await self._send(method, url, query, body, headers, paid=False)
-        except httpx.HTTPError as error:
+            reply = await self._send(limiter, method, url, query, body, headers, paid=False)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise (Untrusted if _is_untrusted(error) else Unanswered)(type(error).__name__) from error
         if keep_s and reply.ok:
-            self._kept[url] = _Kept(self._monotonic() + keep_s, reply)
+            self._kept[named] = _Kept(self._monotonic() + keep_s, reply)
         return reply
 
     def path_of(self, url: str, host: int = 0) -> str | None:
         for base in (self._bases[host], self._access.hosts[host].default):
-            if url.startswith(f"{base}/") and not urlsplit(url).username and ".." not in url:
+            if url.startswith(f"{base}/") and _is_plain(url.removeprefix(base)):
                 return url.removeprefix(base)
         return None
 
@@ -109,13 +112,13 @@ class HttpApi:
         await self._upload(url, media)
 
     def _url(self, path: str, host: int = 0) -> str:
-        """Return the address of a path; what does not begin with a slash could change the host behind the base."""
-        if not path.startswith("/"):
+        if not _is_plain(path):
             raise Unanswered("no path of this API")
         return self._bases[host] + path
 
     async def _send(
         self,
+        limiter: Limiter,
         method: str,
         url: str,
         query: Mapping[str, str] | None,
@@ -139,15 +142,11 @@ class HttpApi:
                 if len(read) > REPLY_MAX_BYTES:
                     raise httpx.DecodingError("the reply has no end")
             asked_to_wait_s = retry_after_s(response.headers.get("Retry-After", ""), time.time())
-            return self._taken(
-                Reply(response.status_code, _lower(response.headers), document_of(bytes(read)), asked_to_wait_s)
-            )
-
-    def _taken(self, reply: Reply) -> Reply:
+            reply = Reply(response.status_code, _lower(response.headers), document_of(bytes(read)), asked_to_wait_s)
         if reply.status == 429:
-            self._limiter.pause(reply.retry_after_s)
+            limiter.pause(reply.retry_after_s)
         elif reply.ok:
-            self._limiter.resume()
+            limiter.resume()
         return reply
 
     def _client(self, *, paid: bool) -> httpx.AsyncClient:
@@ -157,6 +156,16 @@ class HttpApi:
             limits = httpx.Limits(max_connections=100, max_keepalive_connections=0 if paid else 20)
             self._clients[paid] = self._new_client(within, limits)
         return self._clients[paid]
+
+
+def _is_plain(path: str) -> bool:
+    """Tell whether a path stays below the base it is put behind: it neither changes the host nor climbs up."""
+    segments = unquote(path.partition("?")[0]).split("/")
+    return path.startswith("/") and path.isascii() and path.isprintable() and not {".", ".."} & set(segments)
+
+
+def _named(method: str, url: str, query: Mapping[str, str] | None, body: Mapping[str, Any] | None) -> str:
+    return json.dumps([method, url, dict(query or {}), dict(body or {})], sort_keys=True)
 
 
 def _lower(headers: httpx.Headers) -> dict[str, str]:

@@ -9,6 +9,7 @@ ProviderError
 │   │   └── Unpublished  nobody, for a while: there was no public link to be had for the media
 │   ├── BadCredentials  the operator
 │   ├── NoCredit        the operator
+│   ├── Withdrawn       the operator
 │   ├── Moderated       the user
 │   ├── BadInput        the user
 │   └── MediaUnreachable  the operator
@@ -78,6 +79,12 @@ class NoCredit(NoJob):
     """The account at the provider is empty."""
 
     kind, reason, may_move = "no_credit", "no credit", True
+
+
+class Withdrawn(NoJob):
+    """The provider does not have this model, or not any more."""
+
+    reason = "withdrawn"
 
 
 class Moderated(NoJob):

@@ -1,4 +1,4 @@
-"""How often a key may be used: so many calls in any minute, and none while the provider asks us to wait."""
+"""How often a key may be used at a host: so many calls in any minute, and none while the provider asks us to wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 60.0
 
 
 class Limiter:
-    """One key's calls. It only tells how long to wait; waiting is the caller's."""
+    """One key's calls at one host. It only tells how long to wait; waiting is the caller's."""
 
     def __init__(self, calls_per_min: int | None, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
@@ -34,7 +34,8 @@ class Limiter:
 
     def pause(self, told_s: float | None) -> None:
         """Wait as told after a refusal; where nothing was told, twice as long as the last time."""
-        self._paused_until_s = self._monotonic() + (self._pause_s if told_s is None else told_s)
+        until_s = self._monotonic() + (self._pause_s if told_s is None else told_s)
+        self._paused_until_s = max(self._paused_until_s, until_s)
         self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 
     def resume(self) -> None:

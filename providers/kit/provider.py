@@ -64,7 +64,7 @@ class Host:
 class Access:
     """How a provider is reached: the setting that holds its key, and its hosts, the first for what names none.
 
-    `scheme` is the Authorization header's; `calls_per_min` bounds all calls of one key, where the provider has such a bound.
+    `scheme` is the Authorization header's; `calls_per_min` bounds all calls of one key at one host, where the provider has such a bound.
     """
 
     key_setting: str
@@ -175,10 +175,14 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The provider ended the job without a video; `kind` is one of DESIGN's failure kinds, `detail` for operators."""
+    """The provider ended the job without a video; `kind` is one of DESIGN's failure kinds.
+
+    `detail` is the provider's reason and `status` its own word or number for the end, both for operators.
+    """
 
     kind: str
     detail: str = ""
+    status: str = ""
     billed_usd_micros: int | None = None
     billed_s: float | None = None
 
@@ -204,7 +208,8 @@ class Provider:
     """A provider file's calls. None of them loops, sleeps, retries or reads the environment. `label` is what people call it.
 
     submit     one paid POST; raises NoJob where the reply proves that no job exists, else Unanswered
-    look       reads only; raises Unanswered where nothing can be said, TicketUnknown where the ticket was never theirs
+    look       reads only; raises Unanswered where nothing can be said, TicketUnknown where the provider says that it
+               knows no such ticket, which counts only for one that was given by hand
     body       what submit would send; media that have no link are named by their hash
     cancel     asks the provider to stop; the next look tells whether it did
     reconcile  finds the job of an order whose answer was lost: its ticket, Absent, or None where nobody can know

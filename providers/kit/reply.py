@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -25,14 +26,14 @@ class Document:
         return Document(found)
 
     def text(self, path: str) -> str | None:
-        """Return a text that is not blank."""
+        """Return a text that is not blank; half a pair of surrogates in it, as a cut leaves it, becomes a question mark."""
         found = self.at(path).value
-        return found if isinstance(found, str) and found.strip() else None
+        return found.encode("utf-8", "replace").decode() if isinstance(found, str) and found.strip() else None
 
     def number(self, path: str) -> float | None:
         """Return a finite number, written as a number or as text."""
         found = self.at(path).value
-        if isinstance(found, bool) or not isinstance(found, int | float | str):
+        if isinstance(found, bool) or not isinstance(found, int | float | str) or "_" in f"{found}":
             return None
         try:
             read = float(found)
@@ -53,19 +54,16 @@ class Document:
 
     def words(self) -> str:
         """Return every text in it, at any depth, for a search by keywords."""
-        return " ".join(_texts(self.value))
-
-
-def _texts(value: Any) -> Iterable[str]:
-    match value:
-        case str():
-            yield value
-        case dict():
-            for each in value.values():
-                yield from _texts(each)
-        case list():
-            for each in value:
-                yield from _texts(each)
+        found, left = [], [self.value]
+        while left:
+            match left.pop():
+                case str(text):
+                    found.append(text)
+                case dict(inner):
+                    left += reversed(inner.values())
+                case list(inner):
+                    left += reversed(inner)
+        return " ".join(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +97,8 @@ def retry_after_s(header: str, now_s: float) -> float | None:
     if told.isdecimal() and told.isascii():
         return min(float(told), _MOST_WAIT_S)
     try:
-        return min(max(0.0, parsedate_to_datetime(told).timestamp() - now_s), _MOST_WAIT_S)
+        parsed = parsedate_to_datetime(told)
+        at_s = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+        return min(max(0.0, at_s - now_s), _MOST_WAIT_S)
     except (ValueError, TypeError, OverflowError):
         return None

@@ -5,13 +5,25 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from providers.kit.errors import BadCredentials, BadInput, MediaUnreachable, Moderated, NoCredit, NoJob, RateLimited
+from providers.kit.errors import (
+    BadCredentials,
+    BadInput,
+    MediaUnreachable,
+    Moderated,
+    NoCredit,
+    NoJob,
+    RateLimited,
+    Withdrawn,
+)
 from providers.kit.reply import Reply
 
 # The words of Alibaba, whose model all of them sell, leak through; what was not fetched is named before what was not liked.
 _KINDS = (
     ("media_unreachable", r"unable to download|fail\w* to (download|fetch)|download the media|file_download_error"),
-    ("moderated", r"inspection|illegal|inappropriate|sensitive|nsfw|moderat|content[ _]policy|IPInfringement"),
+    (
+        "moderated",
+        r"inspection|illegal (?!param|arg|val)|illegal_|inappropriate|(?<!case[ -])sensitive|nsfw|moderat|content[ _]policy|IPInfringement",
+    ),
     ("bad_input", r"Invalid(Parameter|Image|Audio|URL)|invalid_(image|audio)|unsupported_(image|audio)"),
 )
 _OPERATOR_WORDS = re.compile(r"[^\w .,:;()/=-]+")
@@ -22,8 +34,8 @@ PROOFS: Mapping[int, type[NoJob]] = {
     401: BadCredentials,
     402: NoCredit,
     403: BadCredentials,
-    404: NoJob,
-    405: NoJob,
+    404: Withdrawn,
+    405: Withdrawn,
     413: BadInput,
     415: BadInput,
     422: BadInput,
@@ -52,4 +64,4 @@ def proof(reply: Reply, words: str, *, no_credit: str = "balance|credit|funds") 
 
 def told(words: str | None) -> str:
     """Return a provider's words as operators may see them: one short line of plain letters."""
-    return " ".join(_OPERATOR_WORDS.sub(" ", words or "").split())[:_MOST_WORDS]
+    return " ".join(_OPERATOR_WORDS.sub(" ", words or "").split())[:_MOST_WORDS].rstrip()

@@ -1,5 +1,7 @@
--- Reason: some offers are told a picture's shape, and some tell a job's place in their own queue.
+-- Reason: some offers are told a picture's shape, and some tell a job's place in their own queue; a ticket may be an operator's own.
 
 ALTER TABLE inputs ADD COLUMN width_px INTEGER;
 ALTER TABLE inputs ADD COLUMN height_px INTEGER;
 ALTER TABLE jobs ADD COLUMN provider_place INTEGER;
+ALTER TABLE jobs ADD COLUMN ticket_by_hand INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX jobs_delivered ON jobs (offer, id) WHERE state = 'delivered';

@@ -27,6 +27,7 @@ from storage.windows import local_day
 
 _TELLS = frozenset(
     {
+        Event.PREPARED,
         Event.VOID_WAIT,
         Event.VOID_REROUTED,
         Event.REROUTED,
@@ -35,6 +36,7 @@ _TELLS = frozenset(
         Event.DEADLINE,
         Event.FINISHED,
         Event.FETCHED,
+        Event.TICKET_UNKNOWN,
         Event.UNPLACED,
     }
 )
@@ -95,7 +97,7 @@ def _apply(
 ) -> Job:
     """Write a row of the table with all that follows from it."""
     by_hand = move.fence is None and not row.wish
-    columns = {**_stand(before, row, now), **_learned(before, row, move.facts, now)}
+    columns = {**_stand(before, row, now), **_learned(before, row, move.facts, now, by_hand=by_hand)}
     if row.wish:
         columns["due_at"] = now
     else:
@@ -171,14 +173,16 @@ def _stand(before: Columns, row: Row, now: int) -> dict[str, object]:
     return columns
 
 
-def _learned(before: Columns, row: Row, facts: Facts, now: int) -> dict[str, object]:
+def _learned(before: Columns, row: Row, facts: Facts, now: int, *, by_hand: bool) -> dict[str, object]:
     """Return what the move tells of the job."""
     columns: dict[str, object] = {
         name: value
         for name in ("ticket", "offer", "progress", "seed", "actual_prompt", "result", "result_bytes")
         if (value := getattr(facts, name)) is not None
     }
-    if row.event in _TELLS:
+    if row.event is Event.TICKET:
+        columns["ticket_by_hand"] = int(by_hand and not facts.heard)
+    if row.event in _TELLS or row.target is State.CANCELLED:
         columns |= {"detail": facts.detail, "provider_place": facts.provider_place}
     if row.target in FINAL:
         columns.pop("offer", None)

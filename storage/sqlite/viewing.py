@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import defaultdict
 from statistics import median
 
 from storage.contract import Alert, Job, Trail, Usage
@@ -67,23 +66,24 @@ def ahead(db: sqlite3.Connection, job: str) -> int:
     return int(row[0])
 
 
-_NEWEST = 500
+_NEWEST = 50
 _FEW = 5
 
 
 def usual_s(db: sqlite3.Connection) -> dict[str, float]:
     """Return how long each offer's newest videos took from ticket to end, in the middle; offers with few are left out."""
-    rows = db.execute(
-        """SELECT offer, (SELECT max(at) FROM events WHERE job = newest.id AND event = 'finished')
-            - (SELECT max(at) FROM events WHERE job = newest.id AND event = 'ticket') AS took
-        FROM (SELECT id, offer FROM jobs WHERE state = ? ORDER BY id DESC LIMIT ?) AS newest""",
-        (State.DELIVERED, _NEWEST),
-    )
-    took_s = defaultdict(list)
-    for row in rows:
-        if row["took"] is not None:
-            took_s[row["offer"]].append(row["took"] / 1000)
+    took_s = {offer: _newest_took_s(db, offer) for (offer,) in db.execute("SELECT offer FROM loads").fetchall()}
     return {offer: median(took) for offer, took in took_s.items() if len(took) >= _FEW}
+
+
+def _newest_took_s(db: sqlite3.Connection, offer: str) -> list[float]:
+    rows = db.execute(
+        """SELECT (SELECT max(at) FROM events WHERE job = newest.id AND event = 'finished')
+            - (SELECT max(at) FROM events WHERE job = newest.id AND event = 'ticket') AS took
+        FROM (SELECT id FROM jobs WHERE state = 'delivered' AND offer = ? ORDER BY id DESC LIMIT ?) AS newest""",
+        (offer, _NEWEST),
+    )
+    return [row["took"] / 1000 for row in rows if row["took"] is not None]
 
 
 def alerts(db: sqlite3.Connection) -> list[Alert]:

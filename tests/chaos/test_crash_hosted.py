@@ -119,5 +119,4 @@ async def test_whichever_call_it_ends_at_one_video_is_paid_for_and_delivered(qui
 @pytest.mark.parametrize("fault", ["reset_before_job", "reset_after_job", "no_ticket", "http_error"])
 async def test_a_lost_answer_is_paid_for_once_whoever_asks(quick: Path, name: str, fault: str) -> None:
     """Whether there was a job or not, the call is not made again; a log or an operator settles it."""
-    made = {"after_job": True} if fault == "http_error" else {}
-    await _one_deal(quick, name, None, Fault(fault, "submit", **made))
+    await _one_deal(quick, name, None, Fault(fault, "submit", after_job=fault == "http_error"))

@@ -23,6 +23,7 @@ from providers.kit.errors import (
     NoJob,
     ProviderError,
     RateLimited,
+    TicketUnknown,
     Unanswered,
     Unreachable,
 )
@@ -354,10 +355,10 @@ async def test_no_error_while_looking_ends_a_job(tmp_path: Path, name: str, faul
 
 
 @each_provider
-async def test_a_ticket_that_nobody_knows_is_not_called_unknown(tmp_path: Path, name: str) -> None:
-    """A provider may know it a moment later, so a 404 proves nothing."""
+async def test_a_ticket_that_the_provider_does_not_know_is_told_as_that(tmp_path: Path, name: str) -> None:
+    """It counts for a ticket given by hand; one that came from the provider may be known a moment later."""
     async with shop(tmp_path, name) as there:
-        with pytest.raises(Unanswered):
+        with pytest.raises(TicketUnknown):
             await there.provider.look(there.connection, Ticket("nobody/knows:it"))
 
 

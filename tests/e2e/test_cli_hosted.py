@@ -7,7 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -229,6 +229,8 @@ def test_an_answer_that_never_came_is_told_plainly_and_paid_for_once(cli: Cli, f
     assert "it could be paid twice" in " ".join(ran.err.split())
     [call] = fakes["fal"].paid()
     job = ran.document["id"]
+    assert cli.run("resolve", job, "--as", "paid", "--ticket", "mistyped", env=env).code == 0
+    assert cli.run("collect", job, "-o", "found.mp4", "--json", env=env).document["state"] == "unsure"
     assert cli.run("resolve", job, "--as", "paid", "--ticket", str(call.ticket), env=env).code == 0
     got = cli.run("collect", job, "-o", "found.mp4", "--json", env=env)
     assert (got.code, len(fakes["fal"].paid())) == (0, 1), got.err
@@ -269,7 +271,7 @@ def sixth(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Zygote, Si
 def test_a_provider_more_is_one_file(cli: Cli, sixth: tuple[Zygote, SixthServer]) -> None:
     """Its settings, its offer, its flags, its body, its look and its video, without a line changed elsewhere."""
     zygote, server = sixth
-    env: Mapping[str, str] = {
+    env = {
         "SIXTH_KEY": "sk-6",
         "SIXTH_BASE_URL": f"{server.server.url}/at",
         "STILLMOTION_TRUSTED_HOSTS": server.server.origin,

@@ -48,6 +48,7 @@ JOB = Job(
     reserved_usd_micros=500_000,
     budget=None,
     ticket=None,
+    ticket_by_hand=False,
     submits=0,
     wished=False,
     hidden=False,
