@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 
 from bot.ports import Ports
+from bot.speaking import speak
 from bot.worker import STOP_S, Worker
 from storage.contract import Job
 from storage.errors import StorageError
@@ -70,6 +71,7 @@ class Waker:
             self.wake(job_id)
         for offer in self._ports.catalogue.on():
             self._spawn(self._fill(offer.name))
+        self._spawn(self._speak())
 
     def _start_due(self) -> None:
         now_s = self._ports.monotonic()
@@ -95,6 +97,10 @@ class Waker:
                 self._follow(job)
                 if job.state not in OCCUPYING:
                     await self._fill(job.offer)
+
+    async def _speak(self) -> None:
+        with _survived("what people are owed"):
+            await speak(self._ports)
 
     async def _fill(self, offer: str) -> None:
         """Let queued jobs in at the offer, as long as there is room; one that is sent back into the line ends the round."""

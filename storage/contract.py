@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from storage.states import Event, State
+from storage.states import Event, Notice, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +228,15 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Owed:
+    """Something that a job's person is still to be told; `is_old` where nobody could for a day."""
+
+    job: Job
+    notice: Notice
+    is_old: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trail:
     """One line of a job's history."""
 
@@ -322,6 +331,12 @@ class Records(Protocol):
 
         A queued job waits for admit, and is due only where its offer is closed.
         """
+
+    async def owed(self, *, platforms: Sequence[str], most: int) -> list[Owed]:
+        """Take what is to be said on these platforms; what is not said within a minute is given out again."""
+
+    async def said(self, job: str, notice: Notice, reference: str) -> None:
+        """Cross a notice out; `reference` is where it stands, empty where it need not be said any more."""
 
     async def next_due_in_ms(self) -> int | None:
         """Return how long until the store's next due job, 0 where one is overdue, None where nothing waits."""

@@ -96,6 +96,15 @@ class Event(StrEnum):
     UNCOLLECTED = "uncollected"
 
 
+class Notice(StrEnum):
+    """What a person must not miss, said as a message of its own; a finished video is one by itself."""
+
+    OUTCOME = "outcome"
+    UNSURE = "unsure"
+    LATE = "late"
+    KEPT = "kept"
+
+
 WISHES = frozenset({Event.CANCEL, Event.KEEP, Event.DISCARDED})
 BY_HAND = WISHES | {
     Event.APPROVED,
@@ -152,11 +161,23 @@ class Row:
     quiet: bool = False
 
     @property
+    def notice(self) -> Notice | None:
+        """What its person is told of it; one's own cancel or discard needs no telling."""
+        if self.target is State.FAILED:
+            return Notice.OUTCOME
+        return _NOTICES.get((self.event, self.target))
+
+    @property
     def wish(self) -> bool:
         """Whether it only leaves a flag that the next record reads, and raises no fence."""
         return self.source is self.target and self.event in WISHES
 
 
+_NOTICES = {
+    (Event.NO_ANSWER, State.UNSURE): Notice.UNSURE,
+    (Event.DEADLINE, State.LATE): Notice.LATE,
+    (Event.UNPLACED, State.KEPT): Notice.KEPT,
+}
 _RELEASE_BOTH = (Allowance.RELEASE, Spend.RELEASE)
 
 

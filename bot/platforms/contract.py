@@ -74,6 +74,17 @@ class Parcel:
     alt: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What a person must not miss about a job, as a message of its own that mentions them; `what` tells it from others."""
+
+    job: str
+    what: str
+    spot: Spot
+    user: str
+    text: str
+
+
 Handler = Callable[[Command], Awaitable[None]]
 
 
@@ -95,6 +106,14 @@ class ChatPlatform(Protocol):
 
     async def tell(self, user: str, text: str) -> None:
         """Tell one person privately."""
+
+    async def announce(self, notice: Notice) -> str:
+        """Post a notice, mentioning its person; the same notice again is the message that stands there already.
+
+        Raises:
+            PlaceGone: this place will never take it.
+            PlatformDown: try again later.
+        """
 
     async def show_progress(self, spot: Spot, progress: Progress) -> None:
         """Show how far a job is in the one message that stands for it; what cannot be shown is let go."""

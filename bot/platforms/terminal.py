@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, count, takewhile
 from pathlib import Path
 
-from bot.platforms.contract import Abilities, Command, Handler, Parcel, Progress, Spot
+from bot.platforms.contract import Abilities, Command, Handler, Notice, Parcel, Progress, Spot
 from bot.platforms.errors import PlaceGone, PlatformDown
 from bot.platforms.text import cut
 
@@ -54,6 +54,9 @@ class TerminalPlatform:
 
     async def tell(self, user: str, text: str) -> None:
         self._write(cut(text, self.abilities.text_max_chars))
+
+    async def announce(self, notice: Notice) -> str:
+        return "told by the command that asked, and by `jobs`"
 
     async def show_progress(self, spot: Spot, progress: Progress) -> None:
         self._draw(progress)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from storage.contract import Facts, HouseRules, Job, Move
 from storage.errors import OverBudget, Stale, Unknown
-from storage.sqlite import books, forgetting, lanes, quota
+from storage.sqlite import books, forgetting, lanes, notices, quota
 from storage.sqlite.rows import (
     Columns,
     alert,
@@ -127,6 +127,8 @@ def _apply(
             "INSERT INTO messages (job, purpose, place, reference, at) VALUES (?, 'video', ?, ?, ?)",
             (move.job, after["place"], move.facts.message, now),
         )
+    if row.notice is not None and not after["hidden"]:
+        notices.owe(db, after, row.notice, now)
     if not row.quiet:
         write_event(db, move.job, now, row.event, row.source, row.target, move.facts.detail)
     if row.target in FINAL and after["forget_as"] is not None:

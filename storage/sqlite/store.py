@@ -16,6 +16,7 @@ from storage.contract import (
     HouseRules,
     Job,
     Move,
+    Owed,
     Refusal,
     Rule,
     ScopeRule,
@@ -23,9 +24,10 @@ from storage.contract import (
     Trail,
     Usage,
 )
-from storage.sqlite import accepting, forgetting, opening, recording, ruling, turns, upkeep, viewing
+from storage.sqlite import accepting, forgetting, notices, opening, recording, ruling, turns, upkeep, viewing
 from storage.sqlite.rows import alert, read_job
 from storage.sqlite.writer import Writer
+from storage.states import Notice
 
 T = TypeVar("T")
 
@@ -87,6 +89,14 @@ class SqliteStore:
         return await self._reading(
             lambda db, now: turns.overdue(db, now, offers=offers, platforms=platforms, most=most, closed=closed),
         )
+
+    async def owed(self, *, platforms: Sequence[str], most: int) -> list[Owed]:
+        if not await self._reading(notices.is_any_due):
+            return []
+        return await self._write(lambda db: notices.owed(db, self._clock(), platforms=platforms, most=most))
+
+    async def said(self, job: str, notice: Notice, reference: str) -> None:
+        await self._write(lambda db: notices.said(db, job, notice, reference))
 
     async def next_due_in_ms(self) -> int | None:
         return await self._reading(turns.next_due_in_ms)

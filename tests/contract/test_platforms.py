@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.platforms.contract import Command, Parcel, Progress, Spot
+from bot.platforms.contract import Command, Notice, Parcel, Progress, Spot
 from bot.platforms.errors import PlaceGone, PlatformDown
 from bot.platforms.terminal import NUMBERED
 from tests.fakes.houses import PLATFORMS, Desk, House
@@ -84,6 +84,18 @@ class TestCommands:
         async with asyncio.timeout(1):
             with pytest.raises(asyncio.CancelledError):
                 await running
+
+
+class TestNotices:
+    """`announce` says what a person must not miss."""
+
+    async def test_the_same_notice_is_the_same_message(self, house: House) -> None:
+        """Whoever posted it may have died before writing it down."""
+        notice = Notice(job="7K3Q9FD2", what="late", spot=house.spot("one"), user="cli/ana", text="It is late.")
+        first = await house.open().announce(notice)
+        assert first
+        assert await house.open().announce(notice) == first
+        assert house.said().count("It is late.") <= 1
 
 
 class TestText:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bot.platforms.contract import Abilities, Handler, Parcel, Progress, Spot
+from bot.platforms.contract import Abilities, Handler, Notice, Parcel, Progress, Spot
 from bot.platforms.errors import PlaceGone, PlatformDown, TooBig
 
 NAME = "board"
@@ -53,6 +53,24 @@ class Board:
     async def tell(self, user: str, text: str) -> None:
         self.told.append(text)
 
+    def announced(self) -> list[dict[str, Any]]:
+        """Return every notice that ever stood there, oldest first."""
+        path = self.folder / "announced.jsonl"
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+    async def announce(self, notice: Notice) -> str:
+        trouble = self.troubles.pop(0) if self.troubles else "ok"
+        if trouble in _TROUBLES or self.silent:
+            raise _TROUBLES.get(trouble, PlatformDown)(trouble)
+        reference = f"{notice.job}:{notice.what}"
+        if reference not in [each["reference"] for each in self.announced()]:
+            await asyncio.to_thread(
+                self._write_down, "announced.jsonl", {"reference": reference, "user": notice.user, "text": notice.text}
+            )
+        if trouble == "lost":
+            raise PlatformDown("no answer")
+        return reference
+
     async def show_progress(self, spot: Spot, progress: Progress) -> None:
         if self.silent:
             raise PlatformDown("no answer")
@@ -82,7 +100,10 @@ class Board:
             "sha256": hashlib.sha256(video).hexdigest(),
             "text": parcel.text,
         }
-        with self._lines.open("a") as lines:
+        self._write_down("posted.jsonl", line)
+
+    def _write_down(self, name: str, line: dict[str, Any]) -> None:
+        with (self.folder / name).open("a") as lines:
             lines.write(json.dumps(line) + "\n")
             lines.flush()
             os.fsync(lines.fileno())
