@@ -84,11 +84,17 @@ def _missing_right(path: Path) -> str | None:
         if not os.access(folder, os.W_OK | os.X_OK):
             return f"the folder {folder} lacks write permission for it; give it that right"
         for file in (path, *(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))):
-            if file.exists() and not os.access(file, os.R_OK | os.W_OK):
+            if _is_closed_to_us(file):
                 return f"the file {file} lacks read or write permission for it; give it that right"
     except OSError as error:
         return f"the folder {folder} cannot be looked into ({error.strerror}); give it that right"
     return None
+
+
+def _is_closed_to_us(file: Path) -> bool:
+    """Tell whether a file is there and lacks our rights; others make and remove the log's files while we look."""
+    mode = os.R_OK | os.W_OK
+    return not os.access(file, mode) and file.exists() and not os.access(file, mode)
 
 
 def migrate(connection: sqlite3.Connection, migrations: Migrations) -> None:
