@@ -20,6 +20,7 @@ from bot.intake import Intake
 from bot.links import Links
 from bot.media.workbench import Workbench
 from bot.network import Network
+from bot.pace import Paces
 from bot.platforms.contract import ChatPlatform
 from bot.ports import Ports
 from bot.publishing import Publisher
@@ -138,6 +139,7 @@ def _ports(
         links=links,
         publisher=Publisher(links, _bucket(settings), _lenders(catalogue)),
         breakers=Breakers(time.monotonic),
+        paces=Paces(store, time.monotonic),
         monotonic=time.monotonic,
         spare=spare,
         arriving=workroom / "arriving",

@@ -119,10 +119,12 @@ class Intake:
 
     async def _preferences(self) -> Preferences:
         settings = self._ports.settings
+        if settings.route == ("speed",):
+            await self._ports.paces.refresh(offer.spec for offer in self._ports.catalogue.on())
         return Preferences(
             route=settings.route,
             default_model=settings.default_model,
-            usual_s=await self._ports.store.usual_s() if settings.route == ("speed",) else {},
+            usual=self._ports.paces.usual,
             trouble=self._ports.breakers.trouble,
         )
 

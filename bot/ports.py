@@ -11,6 +11,7 @@ from bot.catalogue import Catalogue
 from bot.links import Links
 from bot.media.workbench import Workbench
 from bot.network import Network
+from bot.pace import Paces
 from bot.platforms.contract import ChatPlatform
 from bot.publishing import Publisher
 from bot.settings import Settings
@@ -35,6 +36,7 @@ class Ports:
     links: Links
     publisher: Publisher
     breakers: Breakers
+    paces: Paces
     monotonic: Callable[[], float]
     spare: Path
     arriving: Path

@@ -10,8 +10,9 @@ from typing import Any
 
 from bot.media.contract import Change
 from bot.refusing import unfit
+from bot.schedule import Usual
 from bot.standing import BLOCKED, NO_SOUND, OTHER_LENGTH, SLOW_TO_ANSWER, UNASKED_SOUND, WITHDRAWN
-from bot.wording import about, cut, money, provider, span
+from bot.wording import about, cut, money, provider, roughly, span
 from providers.kit.spec import Spec
 from storage.contract import Input, Job
 from storage.states import FINAL, Kind, State
@@ -51,7 +52,7 @@ def changed(inputs: tuple[Input, ...]) -> str | None:
     return " ".join(told) or None
 
 
-def progress(job: Job, spec: Spec, ahead: int, *, can_stop: bool = False) -> str:
+def progress(job: Job, spec: Spec, usual: Usual, ahead: int, *, can_stop: bool = False) -> str:
     """Return where a job stands, in a few words; `can_stop` tells whether its provider stops what it began when asked."""
     match job.state:
         case State.HELD:
@@ -65,7 +66,7 @@ def progress(job: Job, spec: Spec, ahead: int, *, can_stop: bool = False) -> str
         case State.UNSURE:
             return "No answer from the provider yet; asking what became of it"
         case State.GENERATING:
-            return f"Cancelling at {provider(job.offer)}" if job.wished and can_stop else _being_made(job, spec)
+            return f"Cancelling at {provider(job.offer)}" if job.wished and can_stop else _being_made(job, spec, usual)
         case State.LATE:
             return "Taking much longer than usual; still looking"
         case State.FETCHING | State.DELIVERING:
@@ -91,7 +92,7 @@ def _waiting(job: Job, ahead: int) -> str:
     return "Next in line" if ahead == 0 else f"{ahead + 1}. in line"
 
 
-def _being_made(job: Job, spec: Spec) -> str:
+def _being_made(job: Job, spec: Spec, usual: Usual) -> str:
     who = provider(job.offer)
     if spec.renders_here:
         return "Rendering"
@@ -99,9 +100,9 @@ def _being_made(job: Job, spec: Spec) -> str:
         return f"{who} is slow to answer; still looking"
     if job.provider_place is not None:
         return f"Waiting at {who}, place {job.provider_place + 1}"
-    if job.age_ms > spec.pace.slow_s * 1000:
-        return f"Taking longer than usual at {who}; most take under {span(spec.pace.slow_s)}"
-    return f"Being made at {who}"
+    if job.age_ms > usual.slow_s * 1000:
+        return f"Taking longer than usual at {who}; most take under {roughly(usual.slow_s)}"
+    return f"Being made at {who}, usually {roughly(usual.median_s)}"
 
 
 def moved(before: Job, job: Job, why: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bot.breaker import Trouble
 from bot.catalogue import Catalogue, Offer
 from bot.media.contract import Unfit
 from bot.media.fit import check_ratio
+from bot.pace import declared
 from bot.refusals import Refused
-from providers.kit.spec import Audience, BadOption, Option, Value
+from bot.schedule import Usual
+from providers.kit.spec import Audience, BadOption, Option, Spec, Value
 
 _PREFERRED = ("wan2.5", "wan2.6", "wan2.1")
 _PREVIEW = "preview"
@@ -47,7 +49,7 @@ class Preferences:
 
     route: tuple[str, ...] = ("price",)
     default_model: str | None = None
-    usual_s: Mapping[str, float] = field(default_factory=dict)
+    usual: Callable[[Spec, int], Usual] = declared
     trouble: Callable[[str], Trouble | None] = lambda _offer: None
 
 
@@ -178,7 +180,8 @@ def _rank(candidate: Candidate, preferences: Preferences) -> tuple[float, str]:
     """Return a sort key: the operator's list, else speed as it was learned, else price with an unknown one last."""
     names, offer = list(preferences.route), candidate.offer
     if names == ["speed"]:
-        return (preferences.usual_s.get(offer.name, offer.spec.pace.usual_s), offer.name)
+        usual = preferences.usual(offer.spec, int(candidate.options["duration"]))
+        return (usual.median_s, offer.name)
     if names == ["price"]:
         return (float("inf") if candidate.usd_micros is None else candidate.usd_micros, offer.name)
     listed = [place for place, name in enumerate(names) if name in {offer.name, offer.spec.model, offer.spec.provider}]

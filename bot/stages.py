@@ -14,7 +14,7 @@ from bot.delivery import deliver
 from bot.fetching import fetch
 from bot.media.contract import Prepared, Unfit
 from bot.ordering import options_of, order_of
-from bot.pace import next_look_ms, next_reconcile_ms
+from bot.pace import next_reconcile_ms
 from bot.ports import Ports
 from bot.standing import SLOW_TO_ANSWER, WITHDRAWN
 from providers.kit.errors import NoJob, ProviderError, TicketUnknown, Withdrawn
@@ -97,11 +97,11 @@ async def submit(ports: Ports, job: Job, order: Order) -> Move:
         await trouble.of_submit(ports, job, error)
         return move(job, Event.NO_ANSWER, detail=str(error))
     ports.breakers.worked(offer.name)
-    return _ticket(job, offer, ticket)
+    return _ticket(ports, job, offer, ticket)
 
 
-def _ticket(job: Job, offer: Offer, ticket: Ticket) -> Move:
-    first_look_ms = int(offer.spec.pace.first_look_s * 1000)
+def _ticket(ports: Ports, job: Job, offer: Offer, ticket: Ticket) -> Move:
+    first_look_ms = ports.paces.first_look_ms(offer.spec, job.seconds)
     return move(job, Event.TICKET, due_in_ms=first_look_ms, ticket=ticket, deadline_ms=offer.deadline_s * 1000)
 
 
@@ -136,7 +136,7 @@ async def settle(ports: Ports, job: Job) -> Move:
     if isinstance(found, Absent):
         return move(job, Event.VOID_WAIT)
     if found is not None:
-        return _ticket(job, offer, found)
+        return _ticket(ports, job, offer, found)
     event = _CLOCK[job.state, job.gave_place_back] if job.clock_due else Event.RUNNING
     return move(job, event, due_in_ms=_asks_again_ms(job, offer))
 
@@ -167,9 +167,9 @@ async def look(ports: Ports, job: Job) -> Move:
         if isinstance(error, TicketUnknown) and job.ticket_by_hand:
             return move(job, Event.TICKET_UNKNOWN)
         await trouble.of_look(ports, job, error)
-        return _still(job, offer, Running(), detail=SLOW_TO_ANSWER)
+        return _still(ports, job, offer, Running(), detail=SLOW_TO_ANSWER)
     await trouble.of_outcome(ports, job, outcome)
-    return _seen(job, offer, outcome)
+    return _seen(ports, job, offer, outcome)
 
 
 async def _ask_to_stop(job: Job, offer: Offer) -> None:
@@ -180,7 +180,7 @@ async def _ask_to_stop(job: Job, offer: Offer) -> None:
         await asked(offer.provider.cancel(offer.connection, _its_ticket(job)), LOOK_S)
 
 
-def _seen(job: Job, offer: Offer, outcome: Outcome) -> Move:
+def _seen(ports: Ports, job: Job, offer: Offer, outcome: Outcome) -> Move:
     match outcome:
         case Finished():
             return move(
@@ -196,12 +196,12 @@ def _seen(job: Job, offer: Offer, outcome: Outcome) -> Move:
             return move(job, Event.REFUSED, kind=_known(kind), detail=detail, billed_usd_micros=0 if free else billed)
         case Cancelled():
             return move(job, Event.STOPPED, billed_usd_micros=_billed(job, outcome) or 0)
-    return _still(job, offer, outcome)
+    return _still(ports, job, offer, outcome)
 
 
-def _still(job: Job, offer: Offer, outcome: Running, detail: str = "") -> Move:
+def _still(ports: Ports, job: Job, offer: Offer, outcome: Running, detail: str = "") -> Move:
     event = _CLOCK[job.state, False] if job.clock_due else Event.RUNNING
-    due_in_ms, place = next_look_ms(offer.spec, job), outcome.place
+    due_in_ms, place = ports.paces.next_look_ms(offer.spec, job), outcome.place
     return move(job, event, due_in_ms=due_in_ms, progress=outcome.progress, provider_place=place, detail=detail)
 
 

@@ -72,6 +72,7 @@ class Waker:
         for offer in self._ports.catalogue.on():
             self._spawn(self._fill(offer.name))
         self._spawn(self._speak())
+        self._spawn(self._learn())
 
     def _start_due(self) -> None:
         now_s = self._ports.monotonic()
@@ -101,6 +102,10 @@ class Waker:
     async def _speak(self) -> None:
         with _survived("what people are owed"):
             await speak(self._ports)
+
+    async def _learn(self) -> None:
+        with _survived("paces"):
+            await self._ports.paces.refresh(offer.spec for offer in self._ports.catalogue.on())
 
     async def _fill(self, offer: str) -> None:
         """Let queued jobs in at the offer, as long as there is room; one that is sent back into the line ends the round."""

@@ -56,6 +56,12 @@ def span(seconds: float) -> str:
     return (f"{minutes} min {whole % 60} s" if whole % 60 else f"{minutes} min") if minutes else f"{whole} s"
 
 
+def roughly(seconds: float) -> str:
+    """Return a length of time as one speaks of it beforehand: `20 s`, `2 min`, `1 h 10 min`."""
+    unit_s = 10 if seconds < 60 else 30 if seconds < 180 else 60 if seconds < 3600 else 600
+    return span(max(unit_s * round(seconds / unit_s), unit_s))
+
+
 def provider(offer: str) -> str:
     """Return an offer's provider as people call it; one that is not installed here by its own name."""
     name = offer.partition("@")[2]

@@ -97,6 +97,7 @@ class Worker:
 
     async def drive(self, job_id: str, *, until: Callable[[Job], bool], stop: asyncio.Event) -> Job:
         """Make a job's steps in turn, or watch them where another process makes them, until it stands as wished."""
+        await self._ports.paces.refresh(offer.spec for offer in self._ports.catalogue.on())
         while True:
             made = await self._unless_stopped(self.step(job_id), stop)
             job = await self._ports.store.job(job_id)
@@ -220,7 +221,8 @@ class Worker:
         fraction = job.progress if job.state in {State.GENERATING, State.LATE} else None
         async with _as_a_notice(job):
             ahead = await self._ports.store.ahead(job.id) if job.state is State.QUEUED else 0
-            text = replies.progress(job, offer.spec, ahead, can_stop=offer.provider.cancel is not None)
+            usual = self._ports.paces.usual(offer.spec, job.seconds)
+            text = replies.progress(job, offer.spec, usual, ahead, can_stop=offer.provider.cancel is not None)
             await platform.show_progress(_spot(job), Progress(job=job.id, text=text, fraction=fraction))
 
     async def _erase_order(self, job: Job) -> None:

@@ -278,6 +278,14 @@ class ScopeRule:
     approvals: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How long a job was in the making, and how long a video it was for."""
+
+    video_s: int
+    took_s: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """Something an operator must hear, once per cause."""
@@ -367,8 +375,8 @@ class Queries(Protocol):
     async def alerts(self) -> list[Alert]:
         """Return what operators must hear, oldest first."""
 
-    async def usual_s(self) -> dict[str, float]:
-        """Return how long each offer's newest videos took from ticket to end, in the middle; offers with few are left out."""
+    async def ran_s(self) -> dict[str, list[Ran]]:
+        """Return how long each offer's newest jobs were in the making, from ticket to end, the newest first."""
 
 
 class Rules(Protocol):

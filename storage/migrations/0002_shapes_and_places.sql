@@ -4,4 +4,4 @@ ALTER TABLE inputs ADD COLUMN width_px INTEGER;
 ALTER TABLE inputs ADD COLUMN height_px INTEGER;
 ALTER TABLE jobs ADD COLUMN provider_place INTEGER;
 ALTER TABLE jobs ADD COLUMN ticket_by_hand INTEGER NOT NULL DEFAULT 0;
-CREATE INDEX jobs_delivered ON jobs (offer, id) WHERE state = 'delivered';
+CREATE INDEX jobs_ended ON jobs (offer, id) WHERE state IN ('delivered', 'failed');

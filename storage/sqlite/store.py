@@ -17,6 +17,7 @@ from storage.contract import (
     Job,
     Move,
     Owed,
+    Ran,
     Refusal,
     Rule,
     ScopeRule,
@@ -121,8 +122,8 @@ class SqliteStore:
     async def alerts(self) -> list[Alert]:
         return await self._reading(lambda db, _: viewing.alerts(db))
 
-    async def usual_s(self) -> dict[str, float]:
-        return await self._reading(lambda db, _: viewing.usual_s(db))
+    async def ran_s(self) -> dict[str, list[Ran]]:
+        return await self._reading(lambda db, _: viewing.ran_s(db))
 
     # -- rules
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from statistics import median
 
-from storage.contract import Alert, Job, Trail, Usage
+from storage.contract import Alert, Job, Ran, Trail, Usage
 from storage.sqlite.rows import columns_of, read_job, with_inputs
 from storage.states import State
 
@@ -66,24 +65,24 @@ def ahead(db: sqlite3.Connection, job: str) -> int:
     return int(row[0])
 
 
-_NEWEST = 50
-_FEW = 5
+_NEWEST = 200
 
 
-def usual_s(db: sqlite3.Connection) -> dict[str, float]:
-    """Return how long each offer's newest videos took from ticket to end, in the middle; offers with few are left out."""
-    took_s = {offer: _newest_took_s(db, offer) for (offer,) in db.execute("SELECT offer FROM loads").fetchall()}
-    return {offer: median(took) for offer, took in took_s.items() if len(took) >= _FEW}
+def ran_s(db: sqlite3.Connection) -> dict[str, list[Ran]]:
+    """Return how long each offer's newest jobs were in the making, from ticket to end, the newest first."""
+    offers = db.execute("SELECT offer FROM loads").fetchall()
+    return {offer: _newest(db, offer) for (offer,) in offers}
 
 
-def _newest_took_s(db: sqlite3.Connection, offer: str) -> list[float]:
+def _newest(db: sqlite3.Connection, offer: str) -> list[Ran]:
     rows = db.execute(
-        """SELECT (SELECT max(at) FROM events WHERE job = newest.id AND event = 'finished')
+        """SELECT seconds, (SELECT min(at) FROM events WHERE job = newest.id AND event IN ('finished', 'refused'))
             - (SELECT max(at) FROM events WHERE job = newest.id AND event = 'ticket') AS took
-        FROM (SELECT id FROM jobs WHERE state = 'delivered' AND offer = ? ORDER BY id DESC LIMIT ?) AS newest""",
+        FROM (SELECT id, seconds FROM jobs WHERE state IN ('delivered', 'failed') AND offer = ?
+            ORDER BY id DESC LIMIT ?) AS newest""",
         (offer, _NEWEST),
     )
-    return [row["took"] / 1000 for row in rows if row["took"] is not None]
+    return [Ran(row["seconds"], row["took"] / 1000) for row in rows if row["took"] is not None]
 
 
 def alerts(db: sqlite3.Connection) -> list[Alert]:

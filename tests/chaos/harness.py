@@ -23,6 +23,7 @@ from bot.media.contract import Unfit, UnfitReason
 from bot.media.source import Source
 from bot.media.workbench import Workbench
 from bot.network import Network
+from bot.pace import Paces
 from bot.platforms.contract import ChatPlatform, Command, Spot
 from bot.ports import Ports
 from bot.publishing import Publisher
@@ -264,6 +265,7 @@ async def started(setting: Setting, wire: Wire | None = None) -> AsyncIterator[B
             links=links,
             publisher=Publisher(links, None, ()),
             breakers=Breakers(time.monotonic),
+            paces=Paces(store, time.monotonic),
             monotonic=time.monotonic,
             spare=spare,
             arriving=arriving,

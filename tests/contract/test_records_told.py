@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlite_utils import Migrations
 
-from storage.contract import Input, Job, Priced
+from storage.contract import Input, Job, Priced, Ran
 from storage.sqlite import SqliteStore, opening
 from storage.states import Event, State
 from tests.fakes.story import ANA, BEN, FAL, FREE, NOVITA, PICTURE, PRICE, Story
@@ -202,53 +202,47 @@ async def _made(story: Story, took_s: float, **changes: Any) -> Job:
     return job
 
 
-async def test_what_is_usual_is_the_middle_of_what_videos_took(story: Story) -> None:
-    """From ticket to end: neither the queue before nor the fetching after, and one that took an hour changes little."""
-    assert await story.store.usual_s() == {}
-    for took_s in (30, 3600, 20, 50):
+async def test_how_long_jobs_were_in_the_making_is_remembered_newest_first(story: Story) -> None:
+    """From ticket to end, of a video or a refusal: neither the queue before nor the fetching after."""
+    assert await story.store.ran_s() == {}
+    for took_s in (30, 20, 40.5):
         await _made(story, took_s)
-        assert await story.store.usual_s() == {}
-    await _made(story, 40.5)
-    assert await story.store.usual_s() == {FAL: 40.5}
-    await _made(story, 41.5)
-    assert await story.store.usual_s() == {FAL: 41.0}
+    refused = await story.at(State.GENERATING)
+    story.clock.forward(8000)
+    await story.work(refused, Event.REFUSED)
+    assert await story.store.ran_s() == {FAL: [Ran(5, 8.0), Ran(5, 40.5), Ran(5, 20.0), Ran(5, 30.0)]}
 
 
-async def test_each_offer_has_its_own_usual_time_and_one_with_few_videos_none(story: Story) -> None:
-    """Videos of another offer say nothing of it, nor do jobs that brought none."""
-    there = {"route": (Priced(NOVITA, PRICE),)}
-    for took_s in (10, 20, 30, 40, 50):
-        await _made(story, took_s)
-    for took_s in (100, 200, 300, 400):
-        await _made(story, took_s, **there)
+async def test_each_offer_has_its_own_times_and_jobs_that_never_ran_have_none(story: Story) -> None:
+    """Nor those that run still."""
+    await _made(story, 10)
+    await _made(story, 100, route=(Priced(NOVITA, PRICE),), seconds=10)
     for state in set(State) - {State.DELIVERED}:
         await story.at(state)
-    assert await story.store.usual_s() == {FAL: 30.0}
-    await _made(story, 500, **there)
-    assert await story.store.usual_s() == {FAL: 30.0, NOVITA: 300.0}
+    ran = await story.store.ran_s()
+    assert ran == {FAL: [Ran(5, 10.0)], NOVITA: [Ran(10, 100.0)]}
 
 
 async def test_a_second_submit_counts_from_its_own_ticket(story: Story) -> None:
     """An earlier ticket that nobody knew is not when this video began."""
-    for _ in range(5):
-        job = await story.at(State.GENERATING)
-        story.clock.forward(100_000)
-        job = await story.work(job, Event.TICKET_UNKNOWN)
-        job = await story.work(job, Event.TICKET, ticket="T2")
-        story.clock.forward(7000)
-        for event in (Event.FINISHED, Event.FETCHED, Event.POSTED):
-            job = await story.work(job, event)
-    assert await story.store.usual_s() == {FAL: 7.0}
+    job = await story.at(State.GENERATING)
+    story.clock.forward(100_000)
+    job = await story.work(job, Event.TICKET_UNKNOWN)
+    job = await story.work(job, Event.TICKET, ticket="T2")
+    story.clock.forward(7000)
+    for event in (Event.FINISHED, Event.FETCHED, Event.POSTED):
+        job = await story.work(job, event)
+    assert await story.store.ran_s() == {FAL: [Ran(5, 7.0)]}
 
 
-async def test_an_offer_that_is_used_rarely_keeps_its_usual_time(story: Story) -> None:
+async def test_an_offer_that_is_used_rarely_keeps_its_times(story: Story) -> None:
     """Behind any number of newer videos of another one."""
-    for _ in range(5):
-        await _made(story, 30)
+    await _made(story, 30)
     busy = await _made(story, 10, route=(Priced(NOVITA, PRICE),))
     with closing(opening.connect(story.folder / "stillmotion.db")) as db:
         _copied(db, busy.id, 500)
-    assert await story.store.usual_s() == {FAL: 30.0, NOVITA: 10.0}
+    ran = await story.store.ran_s()
+    assert (ran[FAL], ran[NOVITA][0], len(ran[NOVITA])) == ([Ran(5, 30.0)], Ran(5, 10.0), 200)
 
 
 def _copied(db: sqlite3.Connection, job: str, times: int) -> None:

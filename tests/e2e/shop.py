@@ -23,6 +23,7 @@ from bot.download import Downloader
 from bot.guard import GuardedBackend, TrustedHosts
 from bot.intake import Intake
 from bot.network import Network, _certificates
+from bot.pace import Paces
 from bot.publishing import Publisher
 from bot.refusals import Refused
 from bot.worker import Worker
@@ -145,8 +146,8 @@ async def opened(there: Setting, *fakes: Fake) -> AsyncIterator[Shop]:
         stack.push_async_callback(hasty.close)
         bot = await stack.enter_async_context(started(there))
         publisher = Publisher(bot.ports.links, None, _lenders(bot.ports.catalogue))
-        breakers = Breakers(lambda: there.clock() / 1000)
-        ports = replace(bot.ports, publisher=publisher, network=hasty, breakers=breakers)
+        breakers, paces = Breakers(lambda: there.clock() / 1000), Paces(bot.store, lambda: there.clock() / 1000)
+        ports = replace(bot.ports, publisher=publisher, network=hasty, breakers=breakers, paces=paces)
         await prices.refresh(ports.catalogue)
         worker = Worker(ports, lease_s=there.lease_s, free_floor_bytes=0)
         yield Shop(bot=replace(bot, ports=ports, intake=Intake(ports), worker=worker), fakes=fakes)

@@ -55,7 +55,7 @@ async def test_where_the_place_is_gone_it_is_told_privately_and_where_it_is_down
     with world(FAILS, tmp_path / "w") as there:
         async with started(there.setting) as bot:
             await ended(bot, State.FAILED)
-            there.board.troubles.append(trouble)
+            there.board.notice_troubles.append(trouble)
             await speak(bot.ports)
             assert bool([text for text in there.board.told if "content rules" in text]) == told
             assert announced(there) == []

@@ -22,11 +22,12 @@ _TROUBLES = {"gone": PlaceGone, "too big": TooBig, "down": PlatformDown}
 class Board:
     """Posts are lines of a file; with `silent` nothing can be found or told.
 
-    `troubles` holds one word for each showing of a video in turn: ok, lost (posted, but its answer), down, gone, too big.
+    `troubles` holds one word for each showing of a video in turn, `notice_troubles` for each notice: ok, lost (posted, but its answer), down, gone, too big.
     """
 
     folder: Path
     troubles: list[str] = field(default_factory=list)
+    notice_troubles: list[str] = field(default_factory=list)
     silent: bool = False
     told: list[str] = field(default_factory=list)
     shown: list[Progress] = field(default_factory=list)
@@ -59,7 +60,7 @@ class Board:
         return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
     async def announce(self, notice: Notice) -> str:
-        trouble = self.troubles.pop(0) if self.troubles else "ok"
+        trouble = self.notice_troubles.pop(0) if self.notice_troubles else "ok"
         if trouble in _TROUBLES or self.silent:
             raise _TROUBLES.get(trouble, PlatformDown)(trouble)
         reference = f"{notice.job}:{notice.what}"

@@ -17,6 +17,7 @@ from hypothesis import strategies as some
 from bot import refusing, replies
 from bot.media.contract import Change, UnfitReason
 from bot.refusals import Refused
+from bot.schedule import Usual
 from providers.local import SPEC
 from storage.contract import Input, Job, Place, Priced, Subjects
 from storage.limits import Window
@@ -227,6 +228,7 @@ def test_a_limit_frees_at_the_first_moment_of_the_day_that_exists(
     assert told in refusing.refusal(Refused("limit", **facts, frees_at_ms=frees_at_ms), now_ms, there)
 
 
+USUAL = Usual(median_s=90, slow_s=240)
 MONEY = [None, 0, 450_000]
 
 
@@ -258,7 +260,7 @@ def test_a_failure_tells_whether_there_was_a_reason_but_not_which(detail: str, s
 def test_every_state_has_words_for_where_it_stands_and_how_it_ended(state: State, cost: int | None, ahead: int) -> None:
     """Short ones for progress, a sentence with what to do for the rest."""
     job = replace(JOB, state=state, cost_usd_micros=cost, failure=Kind.INTERNAL if state is State.FAILED else None)
-    assert 3 < len(whole(replies.progress(job, SPEC, ahead))) < 60
+    assert 3 < len(whole(replies.progress(job, SPEC, USUAL, ahead))) < 60
     told = whole(replies.ended(job))
     assert state in FINAL or "`stillmotion " in told
 
