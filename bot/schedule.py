@@ -90,7 +90,7 @@ def _bandwidth(logs: Sequence[float]) -> float:
     ordered = sorted(logs)
     quartiles = ordered[(3 * len(logs)) // 4] - ordered[len(logs) // 4]
     spread = min(stdev(logs), quartiles / 1.34) if quartiles > 0 else stdev(logs)
-    return max(0.9 * spread * float(len(logs)) ** -0.2, 0.02)
+    return max(0.9 * spread / math.pow(len(logs), 0.2), 0.02)
 
 
 @dataclass(frozen=True, slots=True)

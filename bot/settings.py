@@ -76,6 +76,13 @@ class Settings(BaseSettings):
     )
     http_host: str = _setting("STILLMOTION_HTTP_HOST", "127.0.0.1", "The address that the HTTP side listens on.")
     http_port: int = _setting("STILLMOTION_HTTP_PORT", 8080, "The port that the HTTP side listens on.", ge=1, le=65535)
+    metrics_port: int = _setting(
+        "STILLMOTION_METRICS_PORT",
+        9464,
+        "The port on this machine alone where `run` answers `/healthz` and `/metrics`; 0 turns it off.",
+        ge=0,
+        le=65535,
+    )
     trusted_hosts: Words = _setting(
         "STILLMOTION_TRUSTED_HOSTS",
         (),

@@ -29,9 +29,15 @@ class Waker:
         self._ports, self._worker, self._sweep_s = ports, worker, sweep_s
         self._due: list[tuple[float, str]] = []
         self._at: dict[str, float] = {}
+        self._swept_at_s = ports.monotonic()
         self._woken = asyncio.Event()
         self._stop = asyncio.Event()
         self._steps: set[asyncio.Task[None]] = set()
+
+    @property
+    def swept_ago_s(self) -> float:
+        """How long ago the last sweep went well, or the start where there was none."""
+        return self._ports.monotonic() - self._swept_at_s
 
     def wake(self, job_id: str, in_s: float = 0.0) -> None:
         """Ask for a step after so many seconds; an earlier wish stands."""
@@ -67,6 +73,7 @@ class Waker:
         except StorageError:
             log.exception("the sweep failed and is made again")
             return
+        self._swept_at_s = self._ports.monotonic()
         for job_id in overdue:
             self.wake(job_id)
         for offer in self._ports.catalogue.on():

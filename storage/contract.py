@@ -5,7 +5,7 @@ Durations go in, in milliseconds; the store's own clock decides leases, dues and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -278,6 +278,19 @@ class ScopeRule:
     approvals: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """The installation at one reading: jobs that are not over by offer and state, and places taken by offer.
+
+    `month_usd_micros` is what this calendar month's jobs were billed, or may still be; `alerts` are how many.
+    """
+
+    jobs: Mapping[tuple[str, State], int]
+    in_flight: Mapping[str, int]
+    month_usd_micros: int
+    alerts: int
+
+
 @dataclass(frozen=True, slots=True)
 class Ran:
     """How long a job was in the making, and how long a video it was for."""
@@ -374,6 +387,9 @@ class Queries(Protocol):
 
     async def alerts(self) -> list[Alert]:
         """Return what operators must hear, oldest first."""
+
+    async def overview(self, *, zone: str) -> Overview:
+        """Return what a scraper is told, at a cost that does not grow with the jobs that are over."""
 
     async def ran_s(self) -> dict[str, list[Ran]]:
         """Return how long each offer's newest jobs were in the making, from ticket to end, the newest first."""

@@ -23,6 +23,8 @@ _TIDY_S = 3600.0
 
 async def run(found: Settings) -> Exit:
     """Serve every job until SIGTERM or SIGINT."""
+    from bot.health import health_app, serve_health
+
     stop = stop_on_signals()
     for remark in remarks():
         say(remark)
@@ -34,7 +36,10 @@ async def run(found: Settings) -> Exit:
         async with app.public_side(waker.wake):
             say("Serving jobs. Stop with Ctrl-C.")
             tidying = asyncio.create_task(_tidy_now_and_then(app))
+            health = health_app(app.ports, {}, lambda: waker.swept_ago_s)
+            telling = asyncio.create_task(serve_health(health, found.metrics_port, stop))
             await waker.run(stop)
+            await telling
             tidying.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await tidying

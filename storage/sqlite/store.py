@@ -16,6 +16,7 @@ from storage.contract import (
     HouseRules,
     Job,
     Move,
+    Overview,
     Owed,
     Ran,
     Refusal,
@@ -121,6 +122,9 @@ class SqliteStore:
 
     async def alerts(self) -> list[Alert]:
         return await self._reading(lambda db, _: viewing.alerts(db))
+
+    async def overview(self, *, zone: str) -> Overview:
+        return await self._reading(lambda db, now: viewing.overview(db, now, zone=zone))
 
     async def ran_s(self) -> dict[str, list[Ran]]:
         return await self._reading(lambda db, _: viewing.ran_s(db))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from zoneinfo import ZoneInfo
 
-from storage.contract import Alert, Job, Ran, Trail, Usage
+from storage.contract import Alert, Job, Overview, Ran, Trail, Usage
 from storage.sqlite.rows import columns_of, read_job, with_inputs
 from storage.states import State
+from storage.windows import local_day
 
 _KEYS = {"user": "user", "channel": "coalesce(channel, '')", "scope": "scope", "day": "day"}
 _KEYS["offer"] = "(SELECT offer FROM jobs WHERE id = books.job)"
@@ -63,6 +65,21 @@ def ahead(db: sqlite3.Connection, job: str) -> int:
         (State.QUEUED, job, job),
     ).fetchone()
     return int(row[0])
+
+
+def overview(db: sqlite3.Connection, now: int, *, zone: str) -> Overview:
+    """Count jobs that are not over, by the index of those that a clock waits for, and sum the month by its days."""
+    first_day = local_day(now, ZoneInfo(zone)).replace(day=1).isoformat()
+    standing = db.execute("SELECT offer, state, count(*) FROM jobs WHERE clock_at IS NOT NULL GROUP BY offer, state")
+    month = db.execute(
+        "SELECT sum(usd_micros) FROM totals WHERE book = 'spend' AND subject = 'all' AND day >= ?", (first_day,)
+    ).fetchone()
+    return Overview(
+        jobs={(offer, State(state)): number for offer, state, number in standing},
+        in_flight={row["offer"]: row["in_flight"] for row in db.execute("SELECT * FROM loads")},
+        month_usd_micros=month[0] or 0,
+        alerts=db.execute("SELECT count(*) FROM alerts").fetchone()[0],
+    )
 
 
 _NEWEST = 200

@@ -154,6 +154,7 @@ SAMPLES = {
     "STILLMOTION_PUBLIC_URL": "https://bot.example.org/still",
     "STILLMOTION_HTTP_HOST": "::",
     "STILLMOTION_HTTP_PORT": "9000",
+    "STILLMOTION_METRICS_PORT": "0",
     "STILLMOTION_TRUSTED_HOSTS": "10.0.0.7:9000,bucket.lan",
     "STILLMOTION_KEEP_DAYS": "3",
     "STILLMOTION_TIMEZONE": "Europe/Berlin",
