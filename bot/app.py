@@ -39,6 +39,7 @@ from storage.states import Event, State
 if TYPE_CHECKING:
     from bot.bucket import Bucket
 
+_PROBE_S = 3.0
 _UNKNOWN_OFFER_MS = (1800_000, 7 * 86_400_000)
 """How long to wait, and to keep asking, for a job whose offer is not installed any more: deadline and retention."""
 
@@ -61,8 +62,10 @@ class App:
     async def public_side(self, wake: Callable[[str], None], *, needed: bool = True) -> AsyncIterator[None]:
         """Serve media links and webhooks to the world, where there is a public address.
 
+        Where it is not `needed` that this process does, another of the same installation may.
+
         Raises:
-            BadSettings: somebody listens there already, and it is `needed` that this process does.
+            BadSettings: somebody else listens there.
         """
         async with AsyncExitStack() as stack:
             if self.settings.public_url is not None:
@@ -73,9 +76,21 @@ class App:
                 try:
                     await stack.enter_async_context(serving(app, self.settings.http_host, self.settings.http_port))
                 except PortTaken as taken:
-                    if needed:
+                    if needed or not await self._served_by_another():
                         raise BadSettings(str(taken)) from taken
             yield
+
+    async def _served_by_another(self) -> bool:
+        """Tell whether what listens there has our secret."""
+        import httpx
+
+        host, port = self.settings.http_host, self.settings.http_port
+        url = f"http://{f'[{host}]' if ':' in host else host}:{port}{self.ports.links.probe_path()}"
+        try:
+            async with httpx.AsyncClient(trust_env=False, timeout=_PROBE_S) as client:
+                return (await client.get(url)).status_code == httpx.codes.NO_CONTENT
+        except httpx.HTTPError:
+            return False
 
     def worker_of(self, job: str) -> Worker:
         """Return a worker that serves one job and keeps its lease."""

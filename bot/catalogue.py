@@ -9,7 +9,7 @@ from pathlib import Path
 from bot.settings import BadSettings, Settings
 from bot.wording import listed
 from providers.kit.provider import Api, Connection, Provider
-from providers.kit.spec import AudioLimits, ImageLimits, Option, Price, Spec, Value
+from providers.kit.spec import AudioLimits, BadOption, ImageLimits, Option, Price, Spec, Value
 from storage.contract import Terms
 
 
@@ -74,6 +74,7 @@ class Catalogue:
             spec.offer: self._offer(provider, spec) for provider in providers.values() for spec in provider.specs
         }
         _check_names(self, settings)
+        _check_prices(self, self._prices)
 
     def _offer(self, provider: Provider, spec: Spec) -> Offer:
         settings, connection = self._settings, self.connections[provider.id]
@@ -162,3 +163,27 @@ def _check_names(catalogue: Catalogue, settings: Settings) -> None:
             raise BadSettings(
                 f"{setting}: nothing here is called {unknown[0]}. It may name {', '.join(sorted(known))}."
             )
+
+
+def _check_prices(catalogue: Catalogue, prices: Mapping[str, Mapping[str, Mapping[int, int]]]) -> None:
+    """Refuse a price for what no offer sells: a typing error would leave the wrong one in force.
+
+    Raises:
+        BadSettings: the message names it.
+    """
+    for name, sizes in prices.items():
+        offer = catalogue.get(name)
+        if offer is None:
+            raise BadSettings(f"STILLMOTION_PRICES: there is no offer {name}. They are {', '.join(catalogue.offers)}.")
+        for size, lengths in sizes.items():
+            for seconds in lengths:
+                _check_priced(offer, {"resolution": size, "duration": seconds})
+
+
+def _check_priced(offer: Offer, options: Mapping[str, Value]) -> None:
+    try:
+        offer.options(options)
+    except BadOption as bad:
+        raise BadSettings(
+            f"STILLMOTION_PRICES: {offer.name} has no {bad.name} {bad.given}. It takes {bad.wanted}."
+        ) from bad

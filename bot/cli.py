@@ -28,36 +28,49 @@ JobId = Annotated[str, typer.Argument(metavar="ID", help="A job's id, as `jobs` 
 _FIRST = ("resolution", "duration")
 
 
-def _declared_options() -> dict[str, Option]:
-    """Return every option of any offer, those that every offer has first."""
+def _declared_flags() -> list[inspect.Parameter]:
+    """Return a flag for each option of any offer, those that every offer has first."""
     from providers.kit.registry import discover
 
-    found: dict[str, Option] = {}
-    for provider in discover().values():
-        for spec in provider.specs:
-            for option in spec.options:
-                found.setdefault(option.name, option)
-    return dict(sorted(found.items(), key=lambda each: each[0] not in _FIRST))
+    found: dict[str, list[tuple[str, Option]]] = {}
+    offers = [spec for provider in discover().values() for spec in provider.specs]
+    for spec in offers:
+        for option in spec.options:
+            found.setdefault(option.name, []).append((spec.offer, option))
+    ordered = sorted(found.items(), key=lambda each: each[0] not in _FIRST)
+    return [_flag(name, declared, everywhere=len(declared) == len(offers)) for name, declared in ordered]
 
 
-def _flag(option: Option) -> inspect.Parameter:
+def _flag(name: str, declared: list[tuple[str, Option]], *, everywhere: bool) -> inspect.Parameter:
+    """Return a flag whose help says what each offer makes of it, where they differ."""
+    meanings: dict[tuple[str, str], list[str]] = {}
+    for offer, option in declared:
+        meanings.setdefault((option.help, _meaning(option)), []).append(offer)
+    if everywhere and len(meanings) == 1:
+        told = " ".join(next(iter(meanings)))
+    elif len({about for about, _ in meanings}) == 1:
+        told = f"{declared[0][1].help} " + " ".join(f"At {', '.join(at)}: {what}" for (_, what), at in meanings.items())
+    else:
+        told = " ".join(f"At {', '.join(at)}: {about} {what}" for (about, what), at in meanings.items())
+    flag = typer.Option(f"--{name.replace('_', '-')}", help=told, metavar="VALUE")
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, flag])
+
+
+def _meaning(option: Option) -> str:
     default = "" if option.default is None else f" Default: {_written(option.default)}."
-    declared = typer.Option(
-        f"--{option.name.replace('_', '-')}", help=f"{option.help} Takes {option.range}.{default}", metavar="VALUE"
-    )
-    annotation = Annotated[str | None, declared]
-    return inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+    who = "" if option.audience == "everyone" else f" For {option.audience}s."
+    return f"Takes {option.range}.{default}{who}"
 
 
 def _written(default: object) -> str:
     return "on" if default is True else "off" if default is False else str(default)
 
 
-def _with_flags(command: Callable[..., None], options: Iterable[Option]) -> Callable[..., None]:
-    """Give a command a flag for each of these options."""
+def _with_flags(command: Callable[..., None], flags: Iterable[inspect.Parameter]) -> Callable[..., None]:
+    """Give a command these flags."""
     signature = inspect.signature(command, eval_str=True)
     own = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    flags = [_flag(option) for option in options]
+    flags = list(flags)
     command.__signature__ = signature.replace(parameters=[*own, *flags])  # type: ignore[attr-defined] # typer reads it
     command.__annotations__ = {p.name: p.annotation for p in (*own, *flags)}
     return command
@@ -298,10 +311,10 @@ def main() -> None:
     """Run the command line."""
     if sys.getfilesystemencoding() != "utf-8":
         _start_again_in_utf8()
-    options = _declared_options() if sys.argv[1:2] == ["animate"] else {}
-    app.command()(_with_flags(animate, options.values()))
-    app.registered_commands.insert(0, app.registered_commands.pop())
     try:
+        flags = _declared_flags() if sys.argv[1:2] == ["animate"] else []
+        app.command()(_with_flags(animate, flags))
+        app.registered_commands.insert(0, app.registered_commands.pop())
         ended = app(prog_name="stillmotion", standalone_mode=False)
     except typer.TyperException as misused:
         ended = _explain(misused)

@@ -12,6 +12,10 @@ _SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "audio/mpeg": "mp3", "audi
 """What prepared media can be."""
 
 
+PROBE = "probe"
+"""Stands for no order: whoever answers for it has the same secret, and so is one of us."""
+
+
 def job_of(order_key: str) -> str:
     """Return the job of an order, whose key is the job's id or, from its second submit on, that and a number."""
     return order_key.partition(".")[0]
@@ -34,6 +38,10 @@ class Links:
 
     def is_media(self, order_key: str, role: str, file: str) -> bool:
         return _same(file, self._file("media", order_key, role, file.rpartition(".")[2]))
+
+    def probe_path(self) -> str:
+        """Return a path that only a side of this very installation knows."""
+        return f"/media/{PROBE}/{PROBE}/{self._file('media', PROBE, PROBE, 'jpg')}"
 
     def hook(self, provider: str, order_key: str) -> str:
         """Return where a provider tells that an order is over."""

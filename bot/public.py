@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from bot.hooks import Replays, heard
-from bot.links import Links, job_of
+from bot.links import PROBE, Links, job_of
 from bot.ports import Ports
 from providers.kit.errors import ProviderError
 from providers.kit.provider import Forged, Hook
@@ -64,6 +64,8 @@ class _Side:
         order_key, role, file = (request.path_params[name] for name in ("order_key", "role", "file"))
         if not self._links.is_media(order_key, role, file):
             return _bare(404)
+        if order_key == PROBE:
+            return _bare(204)
         wanted = _fetchable(await self._ports.store.job(job_of(order_key)), order_key, role)
         if wanted is None:
             return _bare(404)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from bot.proxies import read_proxies
-from bot.settings import environment, table
+from bot.settings import env_file, environment, table
 from bot.values import is_zone, unquoted
 
 _POSIX_ZONE = re.compile(r"(<[^>]+>|[A-Za-z]{3,})[+-]?[0-9].*")
@@ -20,9 +20,15 @@ def remarks() -> list[str]:
         for name in sorted(known)
         if unquoted(value := environ.get(name, "")) != value.strip()
     ]
-    unknown = sorted(name for name in environ if name.startswith("STILLMOTION_") and name not in known)
+    written = env_file()
+    unknown = sorted(name for name in {*environ, *written} if name.startswith("STILLMOTION_") and name not in known)
     return [
         *quoted,
+        *(
+            f".env has a line that is not written NAME=VALUE: {name.partition(':')[0].strip()}."
+            for name, value in written.items()
+            if value is None
+        ),
         *(f"{name} is set, but there is no such setting." for name in unknown),
         *_zone(environ),
         *(

@@ -11,7 +11,7 @@ from typing import Any
 from bot.media.contract import Change
 from bot.refusing import unfit
 from bot.schedule import Usual
-from bot.standing import BLOCKED, NO_SOUND, OTHER_LENGTH, SLOW_TO_ANSWER, UNASKED_SOUND, WITHDRAWN
+from bot.standing import BLOCKED, NO_SOUND, OTHER_LENGTH, SENT, SLOW_TO_ANSWER, TICKET_UNKNOWN, UNASKED_SOUND, WITHDRAWN
 from bot.wording import about, cut, money, provider, roughly, span
 from providers.kit.spec import Spec
 from storage.contract import Input, Job
@@ -55,27 +55,27 @@ def changed(inputs: tuple[Input, ...]) -> str | None:
 def progress(job: Job, spec: Spec, usual: Usual, ahead: int, *, can_stop: bool = False) -> str:
     """Return where a job stands, in a few words; `can_stop` tells whether its provider stops what it began when asked."""
     match job.state:
-        case State.HELD:
-            return "Waiting for an admin"
-        case State.PREPARING:
-            return "Preparing"
         case State.QUEUED:
             return _waiting(job, ahead)
-        case State.SUBMITTING:
-            return "Starting"
-        case State.UNSURE:
-            return "No answer from the provider yet; asking what became of it"
         case State.GENERATING:
             return f"Cancelling at {provider(job.offer)}" if job.wished and can_stop else _being_made(job, spec, usual)
-        case State.LATE:
-            return "Taking much longer than usual; still looking"
-        case State.FETCHING | State.DELIVERING:
-            return "It is ready, but cannot be fetched yet; trying again" if job.detail else "Almost there"
-        case State.KEPT:
-            return "Ready to be collected"
-    return "Done"
+        case State.FETCHING if job.detail.startswith(BLOCKED):
+            return "It is ready, but lies where this bot may not fetch from"
+        case State.FETCHING if job.detail:
+            return "It is ready, but cannot be fetched yet; trying again"
+    return _STANDING.get(job.state, "Done")
 
 
+_STANDING = {
+    State.HELD: "Waiting for an admin",
+    State.PREPARING: "Preparing",
+    State.SUBMITTING: "Starting",
+    State.UNSURE: "No answer from the provider yet; asking what became of it",
+    State.LATE: "Taking much longer than usual; still looking",
+    State.FETCHING: "Almost there",
+    State.DELIVERING: "Almost there",
+    State.KEPT: "Ready to be collected",
+}
 _IN_THE_WAY = {
     "busy": "{who} is busy; waiting for a turn",
     "no room": "{who} has no room just now; waiting for a turn",
@@ -96,6 +96,8 @@ def _being_made(job: Job, spec: Spec, usual: Usual) -> str:
     who = provider(job.offer)
     if spec.renders_here:
         return "Rendering"
+    if job.detail == SENT:
+        return f"Sent to {who}"
     if job.detail == SLOW_TO_ANSWER:
         return f"{who} is slow to answer; still looking"
     if job.provider_place is not None:
@@ -161,10 +163,14 @@ def ended(job: Job) -> str:
         case State.CANCELLED:
             return _cancelled(job)
         case State.UNSURE:
+            unknown = (
+                f"{provider(job.offer)} does not know the ticket that was given. "
+                if job.detail == TICKET_UNKNOWN
+                else ""
+            )
             return (
-                f"{provider(job.offer)} never answered, so nobody knows whether this video is being made. It is not sent again, as it "
-                f"could be paid twice. `stillmotion resolve {job.id}` settles it, `stillmotion collect {job.id} -o FILE` looks again. "
-                f"You may ask for a new one, knowing that both may be paid."
+                f"{unknown}{provider(job.offer)} never answered, so nobody knows whether this video is being made. It is not sent again, "
+                f"as it could be paid twice. {_settles(job)} You may ask for a new one, knowing that both may be paid."
             )
         case State.LATE:
             return (
@@ -232,6 +238,35 @@ _FAILURES: Mapping[Kind, str] = {
     Kind.UNCOLLECTED: "It was kept, and nobody collected it in time; it is gone now. Your limit was given back.",
     Kind.INTERNAL: "Something here broke on this request. {billed} The people who run this bot were told.",
 }
+
+
+def cancel_unsure(job: Job) -> str:
+    """Return what a cancel means where nobody knows whether there is anything to stop."""
+    return (
+        f"Your cancel is kept. Nobody knows yet whether {provider(job.offer)} is making job {job.id}: if not, it ends without any cost; "
+        f"if so, it is stopped where that can be. {_settles(job)}"
+    )
+
+
+def _settles(job: Job) -> str:
+    """Return how an operator settles an unsure job."""
+    return (
+        f"Look at {provider(job.offer)}'s own site. If it is there: `stillmotion resolve {job.id} --as paid --ticket TICKET`. "
+        f"If it is not: `stillmotion resolve {job.id} --as unpaid`."
+    )
+
+
+def resolved(job: Job) -> str:
+    """Return what settling an unsure job by hand led to."""
+    match job.state:
+        case State.FAILED | State.CANCELLED if job.cost_usd_micros:
+            return (
+                f"Settled as paid: {money(job.cost_usd_micros)} is booked as spent, there is no video, and the person's limit "
+                f"was given back. (job {job.id})"
+            )
+        case State.FAILED | State.CANCELLED:
+            return f"Settled as unpaid: it is over, and nothing was charged. (job {job.id})"
+    return f"Job {job.id} goes on with that ticket: `stillmotion collect {job.id} -o {_file(job)}` gets its video."
 
 
 def cancel_too_late(job: Job) -> str:

@@ -65,7 +65,12 @@ def candidates(catalogue: Catalogue, wish: Wish, preferences: Preferences) -> li
         if able:
             return _in_order(catalogue, wish, able, preferences)
         refusals += refused
-    raise _with_others(catalogue, wish, refusals[0], preferences)
+    raise _with_others(catalogue, wish, max(refusals, key=_nearness), preferences)
+
+
+def _nearness(refusal: Refused) -> int:
+    """Return how near an offer came to serving the wish: one that has every option is nearer than one that lacks some."""
+    return {"option_unknown": 0, "sound_unsupported": 1, "sound_unreachable": 1}.get(refusal.code, 2)
 
 
 def _models(catalogue: Catalogue, asked: str | None) -> list[str]:
@@ -76,9 +81,9 @@ def _models(catalogue: Catalogue, asked: str | None) -> list[str]:
 
 def _named(catalogue: Catalogue, name: str) -> list[Offer]:
     """Return the offers under `model` or `model@provider` that are on."""
-    found = [offer for offer in catalogue.offers.values() if name in {offer.name, offer.spec.model}]
+    found = [offer for offer in catalogue.offers.values() if name.lower() in {offer.name, offer.spec.model}]
     if not found:
-        raise Refused("model_unknown", given=name, known=[*catalogue.models(), *catalogue.offers])
+        raise Refused("model_unknown", given=name, known=[*sorted(catalogue.models()), *sorted(catalogue.offers)])
     on = [offer for offer in found if offer.off is None]
     if not on:
         raise Refused("offer_off", offer=found[0].name, why=found[0].off)

@@ -215,7 +215,7 @@ class Settings(BaseSettings):
 
     def aws(self) -> dict[str, str]:
         """Return how a bucket is reached, by the names that its own ecosystem uses."""
-        written = dotenv_values(".env") if Path(".env").is_file() else {}
+        written = env_file()
         given = {name: os.environ.get(name) or written.get(name) for name in _AWS}
         return {name: unquoted(value) for name, value in given.items() if value}
 
@@ -328,6 +328,11 @@ def table() -> list[tuple[str, str, str]]:
 
 def _written(default: Any) -> str:
     return ",".join(default) if isinstance(default, tuple) else "" if default == {} else str(default)
+
+
+def env_file() -> Mapping[str, str | None]:
+    """Return what `.env` says; a name without a value is a line that says nothing."""
+    return dotenv_values(".env") if Path(".env").is_file() else {}
 
 
 def environment() -> Mapping[str, str]:

@@ -16,7 +16,7 @@ from bot.media.contract import Prepared, Unfit
 from bot.ordering import options_of, order_of
 from bot.pace import next_reconcile_ms
 from bot.ports import Ports
-from bot.standing import SLOW_TO_ANSWER, WITHDRAWN
+from bot.standing import SENT, SLOW_TO_ANSWER, TICKET_UNKNOWN, WITHDRAWN
 from providers.kit.errors import NoJob, ProviderError, TicketUnknown, Withdrawn
 from providers.kit.provider import Absent, Cancelled, Finished, Order, Outcome, Refused, Running, Ticket
 from storage.contract import Facts, Input, Job, Move
@@ -102,7 +102,9 @@ async def submit(ports: Ports, job: Job, order: Order) -> Move:
 
 def _ticket(ports: Ports, job: Job, offer: Offer, ticket: Ticket) -> Move:
     first_look_ms = ports.paces.first_look_ms(offer.spec, job.seconds)
-    return move(job, Event.TICKET, due_in_ms=first_look_ms, ticket=ticket, deadline_ms=offer.deadline_s * 1000)
+    return move(
+        job, Event.TICKET, due_in_ms=first_look_ms, ticket=ticket, deadline_ms=offer.deadline_s * 1000, detail=SENT
+    )
 
 
 def _known(kind: str) -> Kind:
@@ -165,7 +167,7 @@ async def look(ports: Ports, job: Job) -> Move:
         outcome: Outcome = await asked(offer.provider.look(offer.connection, _its_ticket(job)), LOOK_S)
     except ProviderError as error:
         if isinstance(error, TicketUnknown) and job.ticket_by_hand:
-            return move(job, Event.TICKET_UNKNOWN)
+            return move(job, Event.TICKET_UNKNOWN, detail=TICKET_UNKNOWN)
         await trouble.of_look(ports, job, error)
         return _still(ports, job, offer, Running(), detail=SLOW_TO_ANSWER)
     await trouble.of_outcome(ports, job, outcome)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+SENT = "sent"
+"""The provider has it, and was not looked at yet."""
+TICKET_UNKNOWN = "ticket unknown"
+"""The provider does not know the ticket that was given by hand."""
 SLOW_TO_ANSWER = "slow to answer"
 """The provider did not answer the newest look."""
 WITHDRAWN = "withdrawn"

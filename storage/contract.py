@@ -442,6 +442,9 @@ class Upkeep(Protocol):
     async def warn(self, cause: str, *, job: str | None = None, **facts: Any) -> None:
         """Remember something that an operator must hear; a cause already there stays as it is."""
 
+    async def unwarn(self, cause: str) -> None:
+        """Forget what is mended; where it comes back, operators hear of it again."""
+
     async def check(self) -> str | None:
         """Return what is wrong with the database's own structure, or None."""
 

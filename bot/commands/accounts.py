@@ -25,21 +25,26 @@ _CHECK_S = 15.0
 _PROBE_S = 30.0
 
 
-async def accounts(settings: Settings, *, probes: bool) -> list[Finding]:
-    """Ask each provider that has a key here one question that costs nothing; with `probes` for a mock webhook too."""
+async def accounts(settings: Settings, *, probes: bool) -> tuple[list[Finding], list[str]]:
+    """Ask each provider that has a key here one question that costs nothing; with `probes` for a mock webhook too.
+
+    Returns what was found, and the providers whose accounts work.
+    """
     async with open_network(settings) as catalogue:
         there = [(each, catalogue.connections[name]) for name, each in catalogue.providers.items()]
         keyed = [(provider, connection) for provider, connection in there if connection.api is not None]
-        asking = [_checked(settings, *each) for each in keyed if each[0].check is not None]
+        checkable = [each for each in keyed if each[0].check is not None]
+        checked = await asyncio.gather(*(_checked(settings, *each) for each in checkable))
         probed = [await _probed(settings, *each) for each in keyed if probes and each[0].probe is not None]
-        return [*await asyncio.gather(*asking), *probed]
+    named = zip(checkable, checked, strict=True)
+    return [*checked, *probed], [provider.id for (provider, _), finding in named if finding.state == "ok"]
 
 
 async def _checked(settings: Settings, provider: Provider, connection: Connection) -> Finding:
     access, who = provider.access, called(f"@{provider.id}")
     assert access is not None
     assert provider.check is not None
-    hosts = ", ".join(urlsplit(base).netloc for base in settings.bases(access))
+    host = urlsplit(settings.bases(access)[0]).netloc
     try:
         await asked(provider.check(connection), _CHECK_S)
     except BadCredentials:
@@ -47,12 +52,10 @@ async def _checked(settings: Settings, provider: Provider, connection: Connectio
     except NoCredit:
         return Finding("account", "fault", f"The account at {who} has no credit left. Add some.")
     except Untrusted:
-        why = f"Nobody trusted here vouches for the certificate of {hosts}. Name its authority in SSL_CERT_FILE."
+        why = f"Nobody trusted here vouches for the certificate of {host}. Name its authority in SSL_CERT_FILE."
         return Finding("account", "fault", f"{who} cannot be asked. {why}")
     except ProviderError as error:
-        return Finding(
-            "account", "fault", f"{who} cannot be asked at {hosts} ({error}). Check the network and proxies."
-        )
+        return Finding("account", "fault", f"{who} cannot be asked at {host} ({error}). Check the network and proxies.")
     return Finding("account", "ok", f"{who} accepts the key")
 
 

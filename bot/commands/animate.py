@@ -153,6 +153,8 @@ async def _finish(app: App, job: Job, target: Path, *, as_json: bool) -> Exit:
         show_json(document | {"file": str(target) if delivered else None})
     if not delivered:
         say(replies.ended(job))
+        if job.failure in {Kind.CREDENTIALS, Kind.NO_CREDIT}:
+            say("`stillmotion doctor` says which key it is, and what to do.")
     elif not as_json:
         say(f"The video is in {target}")
     return exit_of(job)

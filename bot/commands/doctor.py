@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import product
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import av
 
 from bot import wording
 from bot.app import open_store
 from bot.commands.accounts import accounts, public_address
+from bot.commands.alerts import ACCOUNT, sentence
 from bot.commands.console import Exit, show, show_json
 from bot.commands.findings import Finding
 from bot.commands.offers import catalogue
@@ -28,8 +31,9 @@ _WORTH_SAYING_BYTES = 1_000_000_000
 
 async def doctor(found: Settings, *, as_json: bool, probes: bool = False) -> Exit:
     """Look at settings, store, media, disk, codecs, offers, accounts and the public address."""
-    here = [*_settings(), *await _store(found), *_media(found), *_disk(found), *_codecs(), *_offers(found)]
-    findings = [*here, *public_address(found), *await accounts(found, probes=probes)]
+    asked, working = await accounts(found, probes=probes)
+    here = [*_settings(), *await _store(found, working), *_media(found), *_disk(found), *_codecs(), *_offers(found)]
+    findings = [*here, *public_address(found), *asked]
     faulty = any(finding.state == "fault" for finding in findings)
     if as_json:
         show_json({"ok": not faulty, "findings": [asdict(finding) for finding in findings]})
@@ -46,21 +50,21 @@ def _settings() -> Iterator[Finding]:
         yield Finding("settings", "ok", "read")
 
 
-async def _store(found: Settings) -> list[Finding]:
+async def _store(found: Settings, working: Sequence[str]) -> list[Finding]:
+    """Look at the database and what operators were to hear; trouble with an account that works again is forgotten."""
     try:
         store = await asyncio.to_thread(open_store, found)
     except StorageError as error:
         return [Finding("store", "fault", str(error))]
     try:
+        for cause, name in product(ACCOUNT, working):
+            await store.unwarn(f"{cause}:{name}")
         wrong, alerts = await store.check(), await store.alerts()
     finally:
         await store.close()
     if wrong is not None:
         return [Finding("store", "fault", f"{found.database} is damaged ({wrong}). Stop the bot and restore a backup.")]
-    told = [
-        Finding("alert", "note", f"{alert.cause} {'' if alert.job is None else f'(job {alert.job})'}".strip())
-        for alert in alerts
-    ]
+    told = [Finding("alert", "note", sentence(alert, ZoneInfo(found.timezone))) for alert in alerts]
     return [Finding("store", "ok", str(found.database)), *told]
 
 

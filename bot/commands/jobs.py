@@ -63,6 +63,9 @@ async def cancel(settings: Settings, job_id: str, *, discard: bool) -> Exit:
             raise Stop(Exit.REFUSED, "too_late", replies.cancel_too_late(found))
         discarding = discard and found.state in _BEING_MADE | {State.KEPT}
         moved = await _moved(app.store, found, Event.DISCARDED if discarding else Event.CANCEL)
+        if moved.state is State.UNSURE:
+            say(replies.cancel_unsure(moved))
+            return Exit.DONE
         if moved.state not in FINAL:
             if not can_stop(app, moved):
                 say(replies.cannot_stop(moved) if not moved.hidden else "Discarded. It tells nothing more.")
@@ -108,7 +111,7 @@ async def resolve(settings: Settings, job_id: str, outcome: str, ticket: str | N
         moved = await _moved(store, found, event, Facts(ticket=ticket, by=f"user:{user()}"))
     finally:
         await store.close()
-    say(f"Job {job_id} is now {moved.state}. {replies.ended(moved)}")
+    say(replies.resolved(moved))
     return Exit.DONE
 
 

@@ -63,7 +63,7 @@ def _option_lines(option: Option, width: int) -> list[str]:
     who = "" if option.audience is Audience.EVERYONE else f"; for {option.audience}s"
     head = f"    {option.name:<16}{option.range}{_default(option.default)}{who}"
     return [
-        *textwrap.wrap(head, width, subsequent_indent=" " * 20, drop_whitespace=False),
+        *textwrap.wrap(head, width, subsequent_indent=" " * 20),
         *textwrap.wrap(option.help, width, initial_indent=" " * 20, subsequent_indent=" " * 20),
     ]
 

@@ -34,6 +34,8 @@ async def run(found: Settings) -> Exit:
             say(line)
         waker = app.waker()
         async with app.public_side(waker.wake):
+            if found.public_url is not None:
+                say(f"The HTTP side listens on {found.http_host}:{found.http_port}, for {found.public_url}")
             say("Serving jobs. Stop with Ctrl-C.")
             tidying = asyncio.create_task(_tidy_now_and_then(app))
             health = health_app(app.ports, {}, lambda: waker.swept_ago_s)
@@ -53,9 +55,6 @@ def _what_is_on(app: App) -> Iterator[str]:
         yield f"{offer.name} is {'on' if offer.off is None else f'off: {offer.off}'}"
         if offer.off is None and offer.mute is not None:
             yield f"{offer.name} takes no sound here: {offer.mute}"
-    settings = app.settings
-    if settings.public_url is not None:
-        yield f"The HTTP side listens on {settings.http_host}:{settings.http_port}, for {settings.public_url}"
 
 
 async def _tidy_now_and_then(app: App) -> None:

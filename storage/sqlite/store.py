@@ -173,6 +173,9 @@ class SqliteStore:
     async def warn(self, cause: str, *, job: str | None = None, **facts: Any) -> None:
         await self._write(lambda db: alert(db, cause, self._clock(), job, **facts))
 
+    async def unwarn(self, cause: str) -> None:
+        await self._write(lambda db: db.execute("DELETE FROM alerts WHERE cause = ?", (cause,)))
+
     async def check(self) -> str | None:
         return await self._reading(lambda db, _: upkeep.check(db))
 

@@ -95,22 +95,19 @@ def test_every_change_has_words() -> None:
 
 
 def test_every_state_has_words() -> None:
-    """Each has its own case for where it stands or how it ended; what is over says so."""
-    for told in (replies.progress, replies.ended):
-        cases = {node.attr for node in ast.walk(_function(told.__name__)) if isinstance(node, ast.Attribute)}
-        assert {state.name for state in State} - cases <= {"DELIVERED", "FAILED", "CANCELLED"} | {
-            "PREPARING",
-            "QUEUED",
-            "SUBMITTING",
-            "GENERATING",
-            "FETCHING",
-            "DELIVERING",
-        }
+    """Each has its own words for where it stands, and each that may last for how it ended; what is over says so."""
+    over = {State.DELIVERED, State.FAILED, State.CANCELLED}
+    moving = {State.PREPARING, State.QUEUED, State.SUBMITTING, State.GENERATING, State.FETCHING, State.DELIVERING}
+    assert set(State) - _cases("progress") - set(replies._STANDING) <= over
+    assert set(State) - _cases("ended") <= over | moving
 
 
-def _function(name: str) -> ast.AST:
+def _cases(name: str) -> set[State]:
+    """Return the states that a function of the replies names."""
     tree = MODULES["bot.replies"].tree
-    return next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    named = {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
+    return {state for state in State if state.name in named}
 
 
 @pytest.mark.parametrize("module", TREES, ids=lambda module: module.__name__)

@@ -265,6 +265,13 @@ async def test_a_port_that_is_taken_is_told_with_the_setting_that_moves_it(tmp_p
                 pass
 
 
+async def test_another_process_can_tell_that_a_side_is_of_the_same_installation(tmp_path: Path) -> None:
+    """It answers to a path made from the secret, and to no other's."""
+    async with front(tmp_path) as side:
+        assert await side.status(side.links.probe_path()) == 204
+        assert await side.status(Links(b"of another", PUBLIC).probe_path()) == 404
+
+
 @pytest.mark.parametrize("host", ["::1", "[::1]"])
 async def test_it_listens_on_ipv6(host: str, tmp_path: Path) -> None:
     """Written with brackets or without."""

@@ -182,6 +182,17 @@ async def test_a_cause_is_remembered_once(story: Story) -> None:
     ]
 
 
+async def test_what_is_mended_is_forgotten_and_heard_of_again_where_it_comes_back(story: Story) -> None:
+    """Only that cause, and from the moment of its return."""
+    for cause in ("no_credit:fal", "no_credit:novita"):
+        await story.store.warn(cause)
+    await story.store.unwarn("no_credit:fal")
+    assert [each.cause for each in await story.store.alerts()] == ["no_credit:novita"]
+    story.clock.forward(1000)
+    await story.store.warn("no_credit:fal")
+    assert [(each.cause, each.at_ms) for each in await story.store.alerts()][1:] == [("no_credit:fal", story.clock())]
+
+
 async def test_a_warning_changes_no_job(story: Story) -> None:
     """It is beside the job's own record."""
     job = await story.at(State.GENERATING)

@@ -190,6 +190,15 @@ async def test_cancel_that_comes_too_late_says_so(cli: Cli, house: Story, state:
     assert (await house.store.job(job.id)).state is state
 
 
+async def test_cancel_where_nobody_knows_says_what_it_means_and_how_to_settle_it(cli: Cli, house: Story) -> None:
+    """It is kept for the moment when that is known; nothing is promised."""
+    job = await house.at(State.UNSURE)
+    ran = cli.run("cancel", job.id)
+    assert "Nobody knows yet whether fal is making" in ran.err
+    assert f"`stillmotion resolve {job.id} --as unpaid`" in ran.err
+    assert (await house.store.job(job.id)).state is State.UNSURE
+
+
 async def test_a_kept_video_is_cancelled_only_by_discarding_it(cli: Cli, house: Story) -> None:
     """What is made and paid for does not go by a plain cancel."""
     job = await house.at(State.KEPT)
@@ -231,7 +240,7 @@ async def test_paid_with_a_ticket_goes_on(cli: Cli, house: Story) -> None:
     job = await house.at(State.UNSURE)
     ran = cli.run("resolve", job.id, "--as", "paid", "--ticket", "T-found")
     assert ran.code == 0, ran.err
-    assert f"Job {job.id} is now generating." in ran.err
+    assert f"Job {job.id} goes on with that ticket" in ran.err
     found = await house.store.job(job.id)
     assert (found.state, found.ticket) == (State.GENERATING, "T-found")
 
@@ -241,7 +250,7 @@ async def test_paid_without_a_ticket_fails_and_books_the_spend(cli: Cli, house: 
     job = await house.at(State.UNSURE)
     ran = cli.run("resolve", job.id, "--as", "paid")
     assert ran.code == 0
-    assert "Your limit was given back." in ran.err
+    assert "is booked as spent, there is no video, and the person's limit was given back." in ran.err
     assert (await house.store.job(job.id)).failure == "lost"
     [spend] = cli.run("usage", "--book", "spend", "--by", "offer", "--json").document
     assert (spend["usd"], spend["assumed_usd"], spend["reserved_usd"]) == (PRICE / 1e6, PRICE / 1e6, 0)
@@ -251,7 +260,9 @@ async def test_paid_without_a_ticket_fails_and_books_the_spend(cli: Cli, house: 
 async def test_unpaid_gives_all_back(cli: Cli, house: Story) -> None:
     """Neither book keeps a cent."""
     job = await house.at(State.UNSURE)
-    assert cli.run("resolve", job.id, "--as", "unpaid").code == 0
+    ran = cli.run("resolve", job.id, "--as", "unpaid")
+    assert ran.code == 0
+    assert "Settled as unpaid: it is over, and nothing was charged." in ran.err
     assert (await house.store.job(job.id)).failure == "provider_error"
     assert cli.run("usage", "--json").document == cli.run("usage", "--book", "spend", "--json").document == []
 

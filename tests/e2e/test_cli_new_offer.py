@@ -49,8 +49,9 @@ def test_its_options_are_flags(ask: Ask) -> None:
     """`animate --help` names each with its help, range and default; the two that all offers have come first."""
     told = " ".join(ask("animate", "--help").out.split())
     assert told.index("--resolution") < told.index("--duration") < told.index("--mood")
-    assert "How it feels. Takes calm, wild. Default: calm." in told
-    assert "How strictly. Takes a number from 0 to 2.5. Default: 0.5." in told
+    where = "At dream@imaginary, preview@imaginary, nightmare@imaginary"
+    assert f"How it feels. {where}: Takes calm, wild. Default: calm." in told
+    assert f"How strictly. {where}: Takes a number from 0 to 2.5. Default: 0.5." in told
     assert "--negative-prompt VALUE" in told
 
 

@@ -19,6 +19,7 @@ from tests.fakes.hosted import Fake, Fault, File
 from tests.fakes.hosted_media import video
 
 NOT_YET = "It is ready, but cannot be fetched yet; trying again"
+NOT_HERE = "It is ready, but lies where this bot may not fetch from"
 
 
 def delivered(name: str, *told: str) -> Seen:
@@ -160,7 +161,7 @@ async def test_a_video_at_an_address_that_nobody_trusts_waits_until_somebody_doe
                 job = cast("Job", await there.bot.worker.step(job.id))
                 there.forward(24)
             told = (
-                NOT_YET,
+                NOT_HERE,
                 "it lies where this bot may not fetch from (not https). If you know that place, name it in STILLMOTION_TRUSTED_HOSTS",
             )
             assert replace(await there.seen(job, *told), alerts=()) == fetching(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.catalogue import Catalogue
-from bot.settings import Settings, load
+from bot.settings import BadSettings, Settings, load
 from providers import local
 from providers.kit.provider import Provider
 from providers.kit.spec import BadOption
@@ -59,6 +60,22 @@ def test_a_corrected_price_goes_before_the_specs(tmp_path: Path) -> None:
     offer = catalogue(prices=prices).offers["dream@imaginary"]
     quotes = [offer.quote({"resolution": size, "duration": s}) for size in ("480p", "720p") for s in (5, 10)]
     assert quotes == [300_000, None, 500_000, 1_000_000]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('["dream@imaginery"."480p"]\n5 = 0.30\n', "there is no offer dream@imaginery"),
+        ('["dream@imaginary"."481p"]\n5 = 0.30\n', "dream@imaginary has no resolution 481p. It takes 480p, 720p"),
+        ('["dream@imaginary"."480p"]\n7 = 0.30\n', "dream@imaginary has no duration 7"),
+    ],
+)
+def test_a_price_for_what_nobody_sells_is_refused(text: str, told: str, tmp_path: Path) -> None:
+    """A typing error would leave the wrong price in force."""
+    prices = tmp_path / "prices.toml"
+    prices.write_text(text)
+    with pytest.raises(BadSettings, match=re.escape(told)):
+        catalogue(prices=prices)
 
 
 def test_every_option_that_is_sent_has_its_true_type() -> None:
