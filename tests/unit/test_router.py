@@ -148,7 +148,9 @@ def test_sound_goes_only_to_who_takes_it() -> None:
 
 def test_a_refusal_is_that_of_the_offer_that_came_nearest() -> None:
     """One that has every option, and only takes another value, says more than one that lacks some."""
-    lacking = replace(DEAR, provider="novita", options=tuple(option for option in SPEC.options if option.name != "duration"))
+    lacking = replace(
+        DEAR, provider="novita", options=tuple(option for option in SPEC.options if option.name != "duration")
+    )
     for sellers in ((lacking, DEAR), (DEAR, lacking)):
         assert refusal(*sellers, options={"duration": "7"}).code == "option_bad"
 
