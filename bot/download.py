@@ -217,6 +217,7 @@ class Part:
 
     @property
     def is_whole(self) -> bool:
+        """Tell whether every byte is there."""
         return self.size_bytes == self.total_bytes
 
     def wish(self) -> dict[str, str]:
@@ -235,6 +236,7 @@ class Part:
             _tag(self.path).write_text(json.dumps(told), "utf-8")
 
     def add(self, block: bytearray) -> None:
+        """Take the next bytes."""
         with self.path.open("ab") as file:
             file.write(block)
         self.size_bytes += len(block)

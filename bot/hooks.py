@@ -85,10 +85,12 @@ class Replays:
         self._taken: OrderedDict[bytes, float] = OrderedDict()
 
     def knows(self, order_key: str, hook: Hook) -> bool:
+        """Tell whether this was heard before."""
         at_s = self._taken.get(_digest(order_key, hook))
         return at_s is not None and self._monotonic() - at_s < _REMEMBERED_S
 
     def remember(self, order_key: str, hook: Hook) -> None:
+        """Keep in mind that this was heard."""
         self._taken[_digest(order_key, hook)] = now_s = self._monotonic()
         while len(self._taken) > _MOST_REMEMBERED or now_s - next(iter(self._taken.values())) >= _REMEMBERED_S:
             self._taken.popitem(last=False)

@@ -30,6 +30,7 @@ class Publisher:
 
     @property
     def can(self) -> bool:
+        """Tell whether any way gives such a link."""
         return self._links.public is not None or self._bucket is not None or self._storage is not None
 
     async def link(self, order_key: str, role: str, media: Media) -> str:

@@ -15,11 +15,13 @@ _COUNT = re.compile("[1-9][0-9]{0,5}")
 
 
 def unquoted(text: str) -> str:
+    """Return text without the quotes and blanks around it."""
     text = text.strip()
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in _QUOTES else text
 
 
 def is_zone(name: str) -> bool:
+    """Tell whether there is a time zone of this name."""
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

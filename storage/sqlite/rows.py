@@ -40,6 +40,7 @@ def dump(value: Any) -> str:
 
 
 def dump_place(place: Place) -> str:
+    """Return a place as it is stored."""
     return dump({"platform": place.platform, "server": place.server, "channel": place.channel, "thread": place.thread})
 
 
@@ -49,6 +50,7 @@ def columns_of(row: sqlite3.Row) -> Columns:
 
 
 def dump_route(route: Iterable[Priced]) -> str:
+    """Return a route as it is stored."""
     return dump([[priced.offer, priced.usd_micros] for priced in route])
 
 
@@ -155,6 +157,7 @@ def with_inputs(db: sqlite3.Connection, row: Columns, now: int) -> Job:
 
 
 def write_inputs(db: sqlite3.Connection, job: str, stage: str, inputs: Iterable[Input]) -> None:
+    """Write a job's inputs of one stage in place of those there are."""
     db.execute("DELETE FROM inputs WHERE job = ? AND stage = ?", (job, stage)) if stage == "prepared" else None
     db.executemany(
         "INSERT INTO inputs (job, stage, role, blob, mime, size_bytes, changes, width_px, height_px) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -163,6 +166,7 @@ def write_inputs(db: sqlite3.Connection, job: str, stage: str, inputs: Iterable[
 
 
 def remember_blobs(db: sqlite3.Connection, blobs: Iterable[str], now: int) -> None:
+    """Note when blobs were last needed."""
     db.executemany(
         "INSERT INTO blobs (hash, at) VALUES (?, ?) ON CONFLICT DO UPDATE SET at = excluded.at",
         [(blob, now) for blob in blobs],
@@ -172,6 +176,7 @@ def remember_blobs(db: sqlite3.Connection, blobs: Iterable[str], now: int) -> No
 def write_event(
     db: sqlite3.Connection, job: str, now: int, event: str, source: str, target: str, detail: str = ""
 ) -> None:
+    """Add a line to a job's history."""
     db.execute(
         "INSERT INTO events (job, at, event, source, target, detail) VALUES (?, ?, ?, ?, ?, ?)",
         (job, now, event, source, target, detail),
