@@ -67,7 +67,10 @@ class HouseRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acceptance:
-    """A request to be accepted or refused. `route` is in order of preference; `command_id` is the platform's own, whole."""
+    """A request to be accepted or refused. `route` is in order of preference; `command_id` is the platform's own, whole.
+
+    A job that `has_card` owes it at once and with every move that is not quiet.
+    """
 
     command_id: str
     subjects: Subjects
@@ -79,6 +82,35 @@ class Acceptance:
     rules: HouseRules
     lease_ms: int = 0
     holder: str = ""
+    has_card: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A request that was refused, or that is still being filled in, with its files; `job` is what became of it."""
+
+    id: str
+    user: str
+    place: Place
+    request: dict[str, Any]
+    inputs: tuple[Input, ...]
+    refusal: Refusal | None
+    job: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """How much of one limit is used, in its own unit; `frees_at_ms` is when some of it comes back, None where it is not known.
+
+    `subject` and `set_by` are as in a refusal.
+    """
+
+    limit: str
+    subject: str
+    set_by: str
+    used: int
+    most: int
+    frees_at_ms: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,11 +261,15 @@ class Terms:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owed:
-    """Something that a job's person is still to be told; `is_old` where nobody could for a day."""
+    """Something that a job's person is still to be told; `is_old` where nobody could for a day.
+
+    A card's `version` grows each time that it is owed anew.
+    """
 
     job: Job
     notice: Notice
     is_old: bool
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,6 +361,12 @@ class Records(Protocol):
             Unknown: no such draft, or it may not be put to an admin.
         """
 
+    async def keep_draft(self, draft: Draft) -> None:
+        """Keep a request for a day under an id that its caller made, in place of an earlier one of that id.
+
+        What is kept so was never judged, and cannot be held.
+        """
+
     async def claim(self, job: str, *, lease_ms: int, holder: str) -> Job | None:
         """Lease a job that nobody else holds; None where somebody does or it is over."""
 
@@ -356,8 +398,17 @@ class Records(Protocol):
     async def owed(self, *, platforms: Sequence[str], most: int) -> list[Owed]:
         """Take what is to be said on these platforms; what is not said within a minute is given out again."""
 
-    async def said(self, job: str, notice: Notice, reference: str) -> None:
-        """Cross a notice out; `reference` is where it stands, empty where it need not be said any more."""
+    async def said(self, job: str, notice: Notice, reference: str, *, version: int | None = None) -> None:
+        """Cross a notice out; `reference` is where it stands, empty where it need not be said any more.
+
+        A card that was owed anew since that `version` stays owed; without one only its reference is noted.
+        """
+
+    async def deleted(self, job: str, *, by: str) -> None:
+        """Note once that a job's video is gone from where it stood, and who took it away, as people call them.
+
+        Its card is owed anew; where it has no such message nothing happens.
+        """
 
     async def next_due_in_ms(self) -> int | None:
         """Return how long until the store's next due job, 0 where one is overdue, None where nothing waits."""
@@ -373,14 +424,32 @@ class Queries(Protocol):
             Unknown: there is none of this id.
         """
 
-    async def jobs(self, *, state: str | None = None, user: str | None = None, most: int = 100) -> list[Job]:
-        """Return the newest jobs first."""
+    async def draft(self, draft: str) -> Draft:
+        """Return a draft.
+
+        Raises:
+            Unknown: there is none, or its day is over.
+        """
+
+    async def jobs(
+        self, *, state: str | None = None, user: str | None = None, most: int = 100, skip: int = 0
+    ) -> list[Job]:
+        """Return the newest jobs first, without the first `skip`."""
+
+    async def left(self, subjects: Subjects, rules: HouseRules) -> list[Left]:
+        """Return every limit that a request of these subjects must hold, the one with the least left first.
+
+        Of roles whose sets are alternatives it is the set with the most left.
+        """
+
+    async def references(self, job: str) -> dict[str, str]:
+        """Return where a job's messages stand, by purpose: `video`, or a notice's name. What stands nowhere is left out."""
 
     async def trail(self, job: str) -> list[Trail]:
         """Return a job's history, oldest first."""
 
-    async def usage(self, *, book: str, by: str, since_ms: int) -> list[Usage]:
-        """Sum a book since that long ago, by user, channel, scope, offer or day."""
+    async def usage(self, *, book: str, by: str, since_ms: int, scope: str | None = None) -> list[Usage]:
+        """Sum a book since that long ago, by user, channel, scope, offer or day; of one scope where one is given."""
 
     async def ahead(self, job: str) -> int:
         """Return how many queued jobs of the same offer were accepted before this one."""
@@ -393,6 +462,12 @@ class Queries(Protocol):
 
     async def ran_s(self) -> dict[str, list[Ran]]:
         """Return how long each offer's newest jobs were in the making, from ticket to end, the newest first."""
+
+
+DELETED = "deleted"
+"""The line of a history that says that the video was taken away where it stood; its detail is by whom."""
+APPROVALS = "approvals"
+"""The one choice of a scope's admins that the store reads itself: whether a request over its budget may be put to an admin."""
 
 
 class Rules(Protocol):
@@ -419,6 +494,12 @@ class Rules(Protocol):
 
     async def scopes(self) -> list[ScopeRule]:
         """Return every scope that somebody decided on."""
+
+    async def choices(self, scope: str) -> dict[str, Any]:
+        """Return what a scope's admins chose, by name."""
+
+    async def choose(self, scope: str, name: str, value: Any, *, by: str) -> Any:
+        """Set what a scope's admins choose, None to leave it to the bot again; what it was."""
 
 
 class Upkeep(Protocol):

@@ -97,8 +97,13 @@ class Event(StrEnum):
 
 
 class Notice(StrEnum):
-    """What a person must not miss, said as a message of its own; a finished video is one by itself."""
+    """What is owed to people: the card, whenever the job moves, and what they must not miss, as messages of their own.
 
+    A finished video is one by itself; an approval is for the scope's admins.
+    """
+
+    CARD = "card"
+    APPROVAL = "approval"
     OUTCOME = "outcome"
     UNSURE = "unsure"
     LATE = "late"

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 from storage.contract import Acceptance, Accepted, Job, Priced, Refusal
 from storage.errors import Unknown
 from storage.limits import Amount, Limit, Unit, Window
-from storage.sqlite import books, quota
+from storage.sqlite import books, drafts, notices, quota, ruling
 from storage.sqlite.rows import (
     BUSY_MS,
     DRAFT_MS,
@@ -29,7 +29,7 @@ from storage.sqlite.rows import (
     write_event,
     write_inputs,
 )
-from storage.states import OPEN, State
+from storage.states import OPEN, Notice, State
 from storage.windows import local_day
 
 _EPOCH_MS = 946_684_800_000
@@ -62,13 +62,9 @@ def _answered(db: sqlite3.Connection, command_id: str, now: int) -> Accepted | R
         return None
     if row["job"] is not None:
         return Accepted(job=read_job(db, row["job"], now), again=True)
-    refusal = db.execute("SELECT refusal FROM drafts WHERE id = ?", (row["draft"],)).fetchone()
-    return replace(_refusals().validate_json(refusal[0]), again=True)
-
-
-@cache
-def _refusals() -> TypeAdapter[Refusal]:
-    return TypeAdapter(Refusal)
+    draft = db.execute("SELECT refusal FROM drafts WHERE id = ?", (row["draft"],)).fetchone()
+    refusal = drafts.refusal_of(draft)
+    return None if refusal is None else replace(refusal, again=True)
 
 
 @cache
@@ -108,15 +104,11 @@ def _open_cap(db: sqlite3.Connection, acceptance: Acceptance) -> list[quota.Viol
 
 def _refuse(db: sqlite3.Connection, acceptance: Acceptance, found: list[quota.Violation], now: int) -> Refusal:
     """Keep the request as a draft, with its files and the answer; only where one budget alone is in the way can it be put to an admin."""
-    approvals = db.execute(
-        "SELECT approvals FROM scopes WHERE scope = ? AND allowed = 1", (acceptance.subjects.scope,)
-    ).fetchone()
     one_budget = len(found) == 1 and found[0].reason == "budget"
-    refusal = replace(
-        _refusal(found, "D" + next_id(db, "drafts", now)), can_ask=one_budget and bool(approvals and approvals[0])
-    )
+    can_ask = one_budget and ruling.takes_approvals(db, acceptance.subjects.scope)
+    refusal = replace(_refusal(found, _next_draft(db, now)), can_ask=can_ask)
     db.execute(
-        "INSERT INTO drafts (id, user, acceptance, refusal, created_at) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO drafts (id, user, asked, refusal, created_at) VALUES (?, ?, ?, ?, ?)",
         (refusal.draft, acceptance.subjects.user, dump(plain(acceptance)), dump(plain(refusal)), now),
     )
     db.execute("INSERT OR REPLACE INTO commands (id, draft) VALUES (?, ?)", (acceptance.command_id, refusal.draft))
@@ -141,18 +133,14 @@ def _refusal(found: list[quota.Violation], draft: str) -> Refusal:
 
 def hold(db: sqlite3.Connection, draft: str, now: int) -> Job | Refusal:
     """Make a held job from a draft that only one budget refused, the same job however often it is asked; a limit still says no."""
-    row = db.execute(
-        "SELECT acceptance, refusal, job FROM drafts WHERE id = ? AND created_at > ?", (draft, now - DRAFT_MS)
-    ).fetchone()
-    if row is None:
-        raise Unknown(draft)
+    row = drafts.find(db, draft, now)
     if row["job"] is not None:
         return read_job(db, row["job"], now)
-    refusal = _refusals().validate_json(row["refusal"])
-    if not refusal.can_ask:
+    refusal = drafts.refusal_of(row)
+    if refusal is None or not refusal.can_ask:
         raise Unknown(draft)
     budget = f"{refusal.subject} {refusal.limit} {refusal.set_by}"
-    acceptance = _acceptances().validate_json(row["acceptance"])
+    acceptance = _acceptances().validate_json(row["asked"])
     route, found = _affordable(db, acceptance, now, but=budget)
     if found:
         return _refusal(found, draft)
@@ -170,7 +158,7 @@ def _insert_job(
     now: int,
     budget: str | None = None,
 ) -> Job:
-    job, subjects, place = next_id(db, "jobs", now), acceptance.subjects, acceptance.place
+    job, subjects, place = _next_job(db, now), acceptance.subjects, acceptance.place
     reserved = max((priced.usd_micros or 0 for priced in route), default=0)
     day = local_day(now, ZoneInfo(acceptance.rules.zone)).isoformat()
     held = state is State.HELD
@@ -197,12 +185,16 @@ def _insert_job(
         "created_at": now,
         "state_since": now,
         "preparing_since": None if held else now,
+        "has_card": int(acceptance.has_card),
     }
     db.execute(_INSERT, tuple(row.values()))
     write_inputs(db, job, "original", acceptance.inputs)
     remember_blobs(db, [each.blob for each in acceptance.inputs], now)
     _reserve(db, row, now, both=not held)
     write_event(db, job, now, "asked" if held else "accepted", "", state)
+    if acceptance.has_card:
+        for notice in (Notice.CARD, Notice.APPROVAL) if held else (Notice.CARD,):
+            notices.owe(db, row, notice, now)
     return job_of(row, now, inputs=acceptance.inputs, prepared=())
 
 
@@ -214,12 +206,29 @@ def _reserve(db: sqlite3.Connection, job: Columns, now: int, *, both: bool) -> N
     books.write(db, now, *([entry, entry._replace(book="spend")] if both else [entry]))
 
 
-def next_id(db: sqlite3.Connection, table: str, now: int) -> str:
-    """Return a new id of eight characters, greater than every earlier one: 1/256 s since 2000, or one more than the last."""
-    last = db.execute(f"SELECT max(id) FROM {table}").fetchone()[0]  # noqa: S608 - our own table names
-    number = (now - _EPOCH_MS) * 256 // 1000
-    if last is not None:
-        number = max(number, _number(last[-8:]) + 1)
+def _next_job(db: sqlite3.Connection, now: int) -> str:
+    """Return a new id, greater than every earlier one."""
+    return _id_after(db.execute("SELECT max(id) FROM jobs").fetchone()[0], now)
+
+
+def _next_draft(db: sqlite3.Connection, now: int) -> str:
+    """Return a new id that no draft has; those that callers made stand anywhere, so only what is near is passed by."""
+    near = ["D" + _written(_moment(at)) for at in (now, now + DRAFT_MS)]
+    last = db.execute("SELECT max(id) FROM drafts WHERE id BETWEEN ? AND ?", near).fetchone()[0]
+    return "D" + _id_after(last, now)
+
+
+def _id_after(last: str | None, now: int) -> str:
+    """Return eight characters: the moment, or one more than the last."""
+    return _written(_moment(now) if last is None else max(_moment(now), _number(last[-8:]) + 1))
+
+
+def _moment(now: int) -> int:
+    """Return the time in 1/256 s since 2000."""
+    return (now - _EPOCH_MS) * 256 // 1000
+
+
+def _written(number: int) -> str:
     return "".join(_ALPHABET[number >> shift & 31] for shift in range(35, -1, -5))
 
 

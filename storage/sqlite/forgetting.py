@@ -27,10 +27,11 @@ def forget(db: sqlite3.Connection, user: str, secret: bytes) -> int:
         erase(db, job, name)
     db.execute(
         """UPDATE blobs SET at = 0 WHERE hash IN (
-            SELECT json_extract(value, '$.blob') FROM drafts, json_each(acceptance, '$.inputs') WHERE user = ?)""",
+            SELECT json_extract(value, '$.blob') FROM drafts, json_each(asked, '$.inputs') WHERE user = ?)""",
         (user,),
     )
     db.execute("DELETE FROM drafts WHERE user = ?", (user,))
+    db.execute("UPDATE choices SET set_by = ? WHERE set_by = ?", (name, user))
     running = db.execute("UPDATE jobs SET forget_as = ? WHERE user = ?", (name, user)).rowcount
     if not running:
         _forget_rules(db, user)
@@ -38,14 +39,15 @@ def forget(db: sqlite3.Connection, user: str, secret: bytes) -> int:
 
 
 _OWN_BLOBS = f"""WITH held AS (
-    SELECT blob, user, state FROM inputs JOIN jobs ON jobs.id = job
-    UNION ALL SELECT result, user, state FROM jobs WHERE result IS NOT NULL)
+    SELECT blob, user, state IN ({_FINAL}) AS ended FROM inputs JOIN jobs ON jobs.id = job
+    UNION ALL SELECT result, user, state IN ({_FINAL}) FROM jobs WHERE result IS NOT NULL
+    UNION ALL SELECT json_extract(value, '$.blob'), user, TRUE FROM drafts, json_each(asked, '$.inputs'))
 DELETE FROM blobs WHERE hash IN (SELECT blob FROM held WHERE user = :user)
-AND hash NOT IN (SELECT blob FROM held WHERE user != :user OR state NOT IN ({_FINAL})) RETURNING hash"""  # noqa: S608 - our own words
+AND hash NOT IN (SELECT blob FROM held WHERE user != :user OR NOT ended) RETURNING hash"""  # noqa: S608 - our own words
 
 
 def own_blobs(db: sqlite3.Connection, user: str) -> list[str]:
-    """Return blobs that only a person's ended jobs hold, and forget them."""
+    """Return blobs that only a person's ended jobs and drafts hold, and forget them."""
     return [row["hash"] for row in db.execute(_OWN_BLOBS, {"user": user}).fetchall()]
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from storage.contract import Owed
-from storage.sqlite.rows import Columns, read_job
-from storage.states import Notice
+from storage.contract import DELETED, Owed
+from storage.sqlite.rows import Columns, read_job, write_event
+from storage.states import Notice, State
 
 _AGAIN_MS = 60_000
 """How long whoever took a notice may take to say it, before another does."""
@@ -25,6 +25,15 @@ def owe(db: sqlite3.Connection, job: Columns, notice: Notice, now: int) -> None:
     )
 
 
+def owe_card(db: sqlite3.Connection, job: str, now: int) -> None:
+    """Have a job's card shown anew; whoever shows it as it was before does not cross this out."""
+    db.execute(
+        """UPDATE messages SET at = CASE WHEN due_at IS NULL THEN :now ELSE at END, due_at = :now, version = version + 1
+        WHERE job = :job AND purpose = 'card'""",
+        {"job": job, "now": now},
+    )
+
+
 def is_any_due(db: sqlite3.Connection, now: int) -> bool:
     """Tell whether anything is due to be said anywhere: a look that costs no write."""
     return db.execute("SELECT 1 FROM messages WHERE due_at <= ? LIMIT 1", (now,)).fetchone() is not None
@@ -35,17 +44,34 @@ def owed(db: sqlite3.Connection, now: int, *, platforms: Sequence[str], most: in
     marks = ", ".join("?" * len(platforms))
     rows = db.execute(
         f"""UPDATE messages SET due_at = ? WHERE id IN (SELECT id FROM messages
-            WHERE platform IN ({marks}) AND due_at <= ? ORDER BY due_at LIMIT ?) RETURNING job, purpose, at""",  # noqa: S608
+            WHERE platform IN ({marks}) AND due_at <= ? ORDER BY due_at LIMIT ?) RETURNING job, purpose, at, version""",  # noqa: S608
         (now + _AGAIN_MS, *platforms, now, most),
     ).fetchall()
     return [
-        Owed(job=read_job(db, row["job"], now), notice=Notice(row["purpose"]), is_old=now - row["at"] > _LONG_AGO_MS)
+        Owed(
+            job=read_job(db, row["job"], now),
+            notice=Notice(row["purpose"]),
+            is_old=now - row["at"] > _LONG_AGO_MS,
+            version=row["version"],
+        )
         for row in rows
     ]
 
 
-def said(db: sqlite3.Connection, job: str, notice: Notice, reference: str) -> None:
-    """Cross a notice out, with where it stands now."""
+def said(db: sqlite3.Connection, job: str, notice: Notice, reference: str, version: int | None) -> None:
+    """Note where it stands now and cross it out, a card only where it is still owed as that version."""
     db.execute(
-        "UPDATE messages SET due_at = NULL, reference = ? WHERE job = ? AND purpose = ?", (reference, job, notice)
+        """UPDATE messages SET reference = ?, due_at = CASE WHEN purpose = 'card' AND version IS NOT ? THEN due_at END
+        WHERE job = ? AND purpose = ?""",
+        (reference, version, job, notice),
     )
+
+
+def deleted(db: sqlite3.Connection, job: str, by: str, now: int) -> None:
+    """Note that a job's video stands nowhere any more; who does so again changes nothing."""
+    gone = db.execute(
+        "UPDATE messages SET reference = '' WHERE job = ? AND purpose = 'video' AND reference != ''", (job,)
+    )
+    if gone.rowcount:
+        write_event(db, job, now, DELETED, State.DELIVERED, State.DELIVERED, by)
+        owe_card(db, job, now)

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from storage.contract import HouseRules, Subjects
+from storage.contract import HouseRules, Left, Subjects
 from storage.limits import Amount, Limit, Unit, Window, parse_limits
 from storage.sqlite.books import INSTALLATION, used, within
 from storage.windows import HOUR_MS, first_day, local_day, next_start_ms
@@ -98,6 +98,10 @@ class _Standing(NamedTuple):
     used: int
     allowed: int
 
+    @property
+    def share_left(self) -> float:
+        return max(0, self.allowed - self.used) / self.allowed if self.allowed else 0
+
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -133,6 +137,37 @@ class Evaluation:
         ask = Ask(seconds=0, usd_micros=usd_micros)
         sets = [each for set_by in (OPERATOR, self.subjects.scope) for each in self._budgets(set_by)]
         return [violation for each in sets for violation in self._violated(self._standing(each), ask)]
+
+    def left(self) -> list[Left]:
+        """Return each limit that must hold, the one with the least left first; of alternatives the set with the most room."""
+        standings = [standing for alternatives in self._standings for standing in max(alternatives, key=self._room)]
+        return [self._left(standing) for standing in sorted(standings, key=lambda standing: standing.share_left)]
+
+    def _room(self, standings: list[_Standing]) -> tuple[float, int]:
+        """Say how much room a set has: what its tightest limit leaves, and where that is nothing, how early it frees."""
+        full = [standing for standing in standings if not standing.share_left]
+        least = min((standing.share_left for standing in standings), default=float("inf"))
+        return least, -max((self._comes_back_ms(standing) or _NEVER for standing in full), default=0)
+
+    def _left(self, standing: _Standing) -> Left:
+        return Left(
+            limit=str(standing.limit),
+            subject=standing.set.subject,
+            set_by=standing.set.set_by,
+            used=standing.used,
+            most=standing.allowed,
+            frees_at_ms=self._comes_back_ms(standing),
+        )
+
+    def _comes_back_ms(self, standing: _Standing) -> int | None:
+        """Return when some of what is used comes back; None where nothing is."""
+        window = standing.limit.window
+        if standing.used <= 0:
+            return None
+        if window.rolling_h is None:
+            return next_start_ms(window, self.now, self.zone)
+        recent = self._recent(standing.set, standing.limit)
+        return next(at for at, number in recent if number > 0) + window.rolling_h * HOUR_MS
 
     def _groups(self) -> Iterator[list[_Set]]:
         """Yield sets of alternatives: of each yielded list it is enough that one set holds."""

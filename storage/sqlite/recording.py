@@ -127,14 +127,22 @@ def _apply(
             "INSERT INTO messages (job, purpose, place, reference, at) VALUES (?, 'video', ?, ?, ?)",
             (move.job, after["place"], move.facts.message, now),
         )
-    if row.notice is not None and not after["hidden"]:
-        notices.owe(db, after, row.notice, now)
-    if not row.quiet:
-        write_event(db, move.job, now, row.event, row.source, row.target, move.facts.detail)
+    _tell(db, after, row, move.facts.detail, now)
     if row.target in FINAL and after["forget_as"] is not None:
         forgetting.erase(db, move.job, after["forget_as"])
         return read_job(db, move.job, now)
     return with_inputs(db, after, now)
+
+
+def _tell(db: sqlite3.Connection, after: Columns, row: Row, detail: str, now: int) -> None:
+    """Write down what people are owed of a move, and its line in the history."""
+    if row.notice is not None and not after["hidden"]:
+        notices.owe(db, after, row.notice, now)
+    if row.quiet:
+        return
+    write_event(db, after["id"], now, row.event, row.source, row.target, detail)
+    if after["has_card"]:
+        notices.owe_card(db, after["id"], now)
 
 
 def _update(db: sqlite3.Connection, before: Columns, columns: dict[str, object]) -> None:

@@ -26,7 +26,7 @@ NEW_JOB: Columns = {
     "wished": 0, "hidden": 0, "discarded_by": None, "gave_place_back": 0, "provider_place": None, "ticket_by_hand": 0, "progress": None, "failure": None, "detail": "",
     "result": None, "result_bytes": None, "cost_usd_micros": None, "cost_assumed": 0, "seed": None, "actual_prompt": None,
     "created_at": None, "state_since": None, "preparing_since": None, "submitted_at": None, "deadline_at": None,
-    "retention_at": None, "keep_until": None, "ended_at": None, "forget_as": None,
+    "retention_at": None, "keep_until": None, "ended_at": None, "forget_as": None, "has_card": 0,
 }  # fmt: skip
 """Every column of a job, with what it holds before anything happened; None also where it must be given."""
 

@@ -1,13 +1,16 @@
-"""Limits, grants and scopes as operators and admins set them."""
+"""Limits, grants, scopes and choices as operators and admins set them."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from typing import Any
 
-from storage.contract import HouseRules, Rule, ScopeRule
+from storage.contract import APPROVALS, HouseRules, Rule, ScopeRule
 from storage.errors import Unknown
 from storage.limits import Amount, Limit, Unit, parse_amount, parse_limits, write_limits
 from storage.sqlite.quota import OPERATOR, takes_house_budget
+from storage.sqlite.rows import dump
 from storage.states import FINAL
 
 _FINAL = ", ".join(f"'{state}'" for state in sorted(FINAL))
@@ -87,7 +90,33 @@ def set_scope(db: sqlite3.Connection, scope: str, *, allowed: bool, approvals: b
     return [row["id"] for row in rows]
 
 
+def takes_approvals(db: sqlite3.Connection, scope: str) -> bool:
+    """Tell whether a request over its budget may be put to an admin: as the scope's own admins chose, else as an operator did."""
+    row = db.execute("SELECT allowed, approvals FROM scopes WHERE scope = ?", (scope,)).fetchone()
+    own = choices(db, scope).get(APPROVALS)
+    return bool(row and row["approvals"] if own is None else own) and not (row and not row["allowed"])
+
+
 def scopes(db: sqlite3.Connection) -> list[ScopeRule]:
     """Return every scope that somebody decided on."""
     rows = db.execute("SELECT * FROM scopes ORDER BY scope")
     return [ScopeRule(scope=r["scope"], allowed=bool(r["allowed"]), approvals=bool(r["approvals"])) for r in rows]
+
+
+def choices(db: sqlite3.Connection, scope: str) -> dict[str, Any]:
+    """Return what a scope's admins chose."""
+    rows = db.execute("SELECT name, value FROM choices WHERE scope = ?", (scope,))
+    return {row["name"]: json.loads(row["value"]) for row in rows}
+
+
+def choose(db: sqlite3.Connection, now: int, scope: str, name: str, value: Any, by: str) -> Any:
+    """Put a choice in place of what it was, which is returned; None removes it."""
+    row = db.execute("SELECT value FROM choices WHERE scope = ? AND name = ?", (scope, name)).fetchone()
+    if value is None:
+        db.execute("DELETE FROM choices WHERE scope = ? AND name = ?", (scope, name))
+    else:
+        db.execute(
+            "INSERT OR REPLACE INTO choices (scope, name, value, set_by, at) VALUES (?, ?, ?, ?, ?)",
+            (scope, name, dump(value), by, now),
+        )
+    return None if row is None else json.loads(row["value"])

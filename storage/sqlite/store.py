@@ -13,8 +13,10 @@ from storage.contract import (
     Acceptance,
     Accepted,
     Alert,
+    Draft,
     HouseRules,
     Job,
+    Left,
     Move,
     Overview,
     Owed,
@@ -22,11 +24,24 @@ from storage.contract import (
     Refusal,
     Rule,
     ScopeRule,
+    Subjects,
     Terms,
     Trail,
     Usage,
 )
-from storage.sqlite import accepting, forgetting, notices, opening, recording, ruling, turns, upkeep, viewing
+from storage.sqlite import (
+    accepting,
+    drafts,
+    forgetting,
+    notices,
+    opening,
+    quota,
+    recording,
+    ruling,
+    turns,
+    upkeep,
+    viewing,
+)
 from storage.sqlite.rows import alert, read_job
 from storage.sqlite.writer import Writer
 from storage.states import Notice
@@ -65,6 +80,9 @@ class SqliteStore:
     async def hold(self, draft: str) -> Job | Refusal:
         return await self._write(lambda db: accepting.hold(db, draft, self._clock()))
 
+    async def keep_draft(self, draft: Draft) -> None:
+        await self._write(lambda db: drafts.keep(db, draft, self._clock()))
+
     async def claim(self, job: str, *, lease_ms: int, holder: str) -> Job | None:
         return await self._write(lambda db: turns.claim(db, job, self._clock(), lease_ms=lease_ms, holder=holder))
 
@@ -97,8 +115,11 @@ class SqliteStore:
             return []
         return await self._write(lambda db: notices.owed(db, self._clock(), platforms=platforms, most=most))
 
-    async def said(self, job: str, notice: Notice, reference: str) -> None:
-        await self._write(lambda db: notices.said(db, job, notice, reference))
+    async def said(self, job: str, notice: Notice, reference: str, *, version: int | None = None) -> None:
+        await self._write(lambda db: notices.said(db, job, notice, reference, version))
+
+    async def deleted(self, job: str, *, by: str) -> None:
+        await self._write(lambda db: notices.deleted(db, job, by, self._clock()))
 
     async def next_due_in_ms(self) -> int | None:
         return await self._reading(turns.next_due_in_ms)
@@ -108,14 +129,27 @@ class SqliteStore:
     async def job(self, job: str) -> Job:
         return await self._reading(lambda db, now: read_job(db, job, now))
 
-    async def jobs(self, *, state: str | None = None, user: str | None = None, most: int = 100) -> list[Job]:
-        return await self._reading(lambda db, now: viewing.jobs(db, now, state=state, user=user, most=most))
+    async def draft(self, draft: str) -> Draft:
+        return await self._reading(lambda db, now: drafts.read(db, draft, now))
+
+    async def jobs(
+        self, *, state: str | None = None, user: str | None = None, most: int = 100, skip: int = 0
+    ) -> list[Job]:
+        return await self._reading(lambda db, now: viewing.jobs(db, now, state=state, user=user, most=most, skip=skip))
+
+    async def left(self, subjects: Subjects, rules: HouseRules) -> list[Left]:
+        return await self._reading(lambda db, now: quota.look(db, subjects, rules, now).left())
+
+    async def references(self, job: str) -> dict[str, str]:
+        return await self._reading(lambda db, _: viewing.references(db, job))
 
     async def trail(self, job: str) -> list[Trail]:
         return await self._reading(lambda db, now: viewing.trail(db, job, now))
 
-    async def usage(self, *, book: str, by: str, since_ms: int) -> list[Usage]:
-        return await self._reading(lambda db, now: viewing.usage(db, now, book=book, by=by, since_ms=since_ms))
+    async def usage(self, *, book: str, by: str, since_ms: int, scope: str | None = None) -> list[Usage]:
+        return await self._reading(
+            lambda db, now: viewing.usage(db, now, book=book, by=by, since_ms=since_ms, scope=scope)
+        )
 
     async def ahead(self, job: str) -> int:
         return await self._reading(lambda db, _: viewing.ahead(db, job))
@@ -148,6 +182,12 @@ class SqliteStore:
 
     async def scopes(self) -> list[ScopeRule]:
         return await self._reading(lambda db, _: ruling.scopes(db))
+
+    async def choices(self, scope: str) -> dict[str, Any]:
+        return await self._reading(lambda db, _: ruling.choices(db, scope))
+
+    async def choose(self, scope: str, name: str, value: Any, *, by: str) -> Any:
+        return await self._write(lambda db: ruling.choose(db, self._clock(), scope, name, value, by))
 
     # -- upkeep
 

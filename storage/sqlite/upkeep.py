@@ -58,7 +58,7 @@ def unneeded_blobs(db: sqlite3.Connection, now: int, *, keep_ms: int) -> list[st
     rows = db.execute(
         f"""DELETE FROM blobs WHERE at <= ?
         AND hash NOT IN (SELECT blob FROM inputs JOIN jobs ON jobs.id = job WHERE state NOT IN ({_FINAL}))
-        AND hash NOT IN (SELECT json_extract(value, '$.blob') FROM drafts, json_each(acceptance, '$.inputs'))
+        AND hash NOT IN (SELECT json_extract(value, '$.blob') FROM drafts, json_each(asked, '$.inputs'))
         AND hash NOT IN (SELECT result FROM jobs WHERE result IS NOT NULL AND state NOT IN ({_FINAL}))
         RETURNING hash""",  # noqa: S608 - our own words
         (now - keep_ms,),

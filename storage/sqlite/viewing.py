@@ -15,13 +15,23 @@ _KEYS = {"user": "user", "channel": "coalesce(channel, '')", "scope": "scope", "
 _KEYS["offer"] = "(SELECT offer FROM jobs WHERE id = books.job)"
 
 
-def jobs(db: sqlite3.Connection, now: int, *, state: str | None, user: str | None, most: int) -> list[Job]:
+def jobs(
+    db: sqlite3.Connection, now: int, *, state: str | None, user: str | None, most: int, skip: int = 0
+) -> list[Job]:
     """Return the newest jobs first."""
+    asked = {name: value for name, value in (("state", state), ("user", user)) if value is not None}
+    where = " AND ".join(f"{name} = ?" for name in asked) or "TRUE"
     rows = db.execute(
-        """SELECT * FROM jobs WHERE (? IS NULL OR state = ?) AND (? IS NULL OR user = ?) ORDER BY id DESC LIMIT ?""",
-        (state, state, user, user, most),
+        f"SELECT * FROM jobs WHERE {where} ORDER BY id DESC LIMIT ? OFFSET ?",  # noqa: S608 - our own words
+        (*asked.values(), most, skip),
     ).fetchall()
     return [with_inputs(db, columns_of(row), now) for row in rows]
+
+
+def references(db: sqlite3.Connection, job: str) -> dict[str, str]:
+    """Return where a job's messages stand, by purpose."""
+    rows = db.execute("SELECT purpose, reference FROM messages WHERE job = ? AND reference != ''", (job,))
+    return {row["purpose"]: row["reference"] for row in rows}
 
 
 def trail(db: sqlite3.Connection, job: str, now: int) -> list[Trail]:
@@ -33,7 +43,9 @@ def trail(db: sqlite3.Connection, job: str, now: int) -> list[Trail]:
     ]
 
 
-def usage(db: sqlite3.Connection, now: int, *, book: str, by: str, since_ms: int) -> list[Usage]:
+def usage(
+    db: sqlite3.Connection, now: int, *, book: str, by: str, since_ms: int, scope: str | None = None
+) -> list[Usage]:
     """Sum a book by key: what is settled, and what is still reserved; under the offer that makes a job, whichever was first."""
     rows = db.execute(
         f"""SELECT key, sum(videos) AS videos, sum(seconds) AS seconds, sum(usd_micros) AS usd_micros,
@@ -41,9 +53,9 @@ def usage(db: sqlite3.Connection, now: int, *, book: str, by: str, since_ms: int
         FROM (SELECT {_KEYS[by]} AS key, sum(videos) AS videos, sum(seconds) AS seconds, sum(usd_micros) AS usd_micros,
                 max(entry IN ('charge', 'release', 'bill')) AS settled, max(assumed) AS assumed,
                 max(entry = 'correct') AS corrected
-            FROM books WHERE book = ? AND accepted_at > ? GROUP BY job, key)
+            FROM books WHERE book = ? AND accepted_at > ? AND (? IS NULL OR scope = ?) GROUP BY job, key)
         GROUP BY key ORDER BY key""",  # noqa: S608 - a column's own name
-        (book, now - since_ms),
+        (book, now - since_ms, scope, scope),
     )
     return [
         Usage(

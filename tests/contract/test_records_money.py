@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.contract import HouseRules, Job, Priced, Refusal, Usage
+from storage.contract import APPROVALS, HouseRules, Job, Priced, Refusal, Usage
 from storage.errors import OverBudget, Stale, Unknown
 from storage.states import Event, State
 from tests.fakes.story import (
@@ -166,6 +166,20 @@ async def test_only_a_scope_with_approvals_on_offers_to_ask(story: Story) -> Non
     assert not (await story.refuse(rules=rules)).can_ask
     await approvals(story)
     assert (await story.refuse(rules=rules)).can_ask
+    await story.store.set_scope(SCOPE, allowed=False, approvals=None)
+    assert not (await story.refuse(rules=rules)).can_ask
+
+
+async def test_what_a_scopes_admins_chose_goes_before_what_an_operator_did(story: Story) -> None:
+    """Without allowing the scope by it; a denied one still never asks."""
+    rules = budgets(scope=0.1)
+    await story.store.choose(SCOPE, APPROVALS, True, by="user:discord/1")
+    assert (await story.refuse(rules=rules)).can_ask
+    assert await story.store.scopes() == []
+    await approvals(story)
+    await story.store.choose(SCOPE, APPROVALS, False, by="user:discord/1")
+    assert not (await story.refuse(rules=rules)).can_ask
+    await story.store.choose(SCOPE, APPROVALS, True, by="user:discord/1")
     await story.store.set_scope(SCOPE, allowed=False, approvals=None)
     assert not (await story.refuse(rules=rules)).can_ask
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.resources
 import os
 import re
@@ -20,11 +21,11 @@ import pytest
 from sqlite_utils import Database, Migrations
 
 from storage.contract import HouseRules
-from storage.errors import Unavailable
-from storage.sqlite import SqliteStore, accepting, opening
+from storage.errors import Unavailable, Unknown
+from storage.sqlite import SqliteStore, accepting, drafts, notices, opening, ruling, viewing
 from storage.sqlite.writer import transact
-from storage.states import State
-from tests.fakes.story import ANA, Story, request
+from storage.states import Notice, State
+from tests.fakes.story import ANA, SCOPE, Story, request
 
 NOBODY = 12345 if os.geteuid() == 0 else os.geteuid()
 """A user without rights; the modes below bind whoever runs the tests too, unless that is root."""
@@ -413,6 +414,26 @@ async def test_limits_cost_the_same_whatever_was_used_before(story: Story, db: s
     transact(db, lambda db: accepting.accept(db, request("watched", rules=rules), story.clock()))
     assert any("FROM totals" in statement for statement in seen)
     assert not any(re.search(r"SELECT .*FROM books", statement, re.DOTALL) for statement in seen)
+
+
+async def test_what_people_look_at_is_found_by_an_index(story: Story, db: sqlite3.Connection) -> None:
+    """A card, a draft, a scope's choices and one's own jobs cost the same however many others have theirs."""
+    job = await story.at(State.FAILED, has_card=True)
+    now, seen = story.clock(), list[str]()
+    db.set_trace_callback(seen.append)
+    notices.owe_card(db, job.id, now)
+    notices.owed(db, now, platforms=["discord"], most=10)
+    notices.said(db, job.id, Notice.CARD, "7", 1)
+    viewing.references(db, job.id)
+    viewing.jobs(db, now, user=ANA, state=None, most=5, skip=5)
+    ruling.choices(db, SCOPE)
+    ruling.choose(db, now, SCOPE, "models", [], ANA)
+    accepting.accept(db, request("watched", rules=HouseRules(user_limits="0/day")), now)
+    with contextlib.suppress(Unknown):
+        drafts.read(db, "D0000000", now)
+    db.set_trace_callback(None)
+    plans = {step["detail"] for sql in seen for step in db.execute(f"EXPLAIN QUERY PLAN {sql}")}
+    assert [step for step in sorted(plans) if step.startswith("SCAN")] == []
 
 
 _EXPECTED_PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}

@@ -282,6 +282,10 @@ def _first_shape(path: Path) -> sqlite3.Connection:
     return db
 
 
+_RENAMED = {"acceptance": "asked"}
+"""What a column of the first shape is called today."""
+
+
 def _fill(old: sqlite3.Connection, new: Path) -> None:
     """Copy every row of a database of today into one of the first shape, as far as that has columns for it."""
     old.execute("ATTACH ? AS new", (str(new),))
@@ -290,11 +294,11 @@ def _fill(old: sqlite3.Connection, new: Path) -> None:
     for table in tables:
         if table.startswith(("sqlite_", "_sqlite")):
             continue
-        names = ", ".join(row[1] for row in old.execute(f"PRAGMA main.table_info({table})"))
-        old.execute(f"INSERT INTO main.{table} ({names}) SELECT {names} FROM new.{table}")
-    old.execute(
-        "UPDATE drafts SET acceptance = json_remove(acceptance, '$.inputs[0].width_px', '$.inputs[0].height_px')"
-    )
+        names = [row[1] for row in old.execute(f"PRAGMA main.table_info({table})")]
+        now = ", ".join(_RENAMED.get(name, name) for name in names)
+        old.execute(f"INSERT INTO main.{table} ({', '.join(names)}) SELECT {now} FROM new.{table}")
+    later = "'$.inputs[0].width_px', '$.inputs[0].height_px', '$.has_card'"
+    old.execute(f"UPDATE drafts SET acceptance = json_remove(acceptance, {later})")
     old.execute("DETACH new")
 
 

@@ -138,8 +138,10 @@ async def test_nothing_that_was_the_person_s_is_left_in_any_file(story: Story) -
     """Neither in the tables nor in what the engine leaves behind; a file's hash until the file itself is swept."""
     for _ in range(40):
         await _delivered(story)
-    await story.refuse(rules=replace(FREE, user_max_open=0), **PERSONAL)
-    await story.work(await story.accept(**PERSONAL), Event.UNFIT, detail="bad feather")
+    refusal = await story.refuse(rules=replace(FREE, user_max_open=0), **PERSONAL)
+    await story.store.keep_draft(replace(await story.store.draft(refusal.draft), id="DKEPT0000"))
+    await story.store.choose(SCOPE, "models", ["wan2.5"], by=ANA)
+    await story.work(await story.accept(**PERSONAL, has_card=True), Event.UNFIT, detail="bad feather")
     assert _left(story.folder) == set(WORDS)
     assert await story.store.forget(ANA, secret=SECRET) == 0
     assert _left(story.folder) == {HASH}
@@ -295,6 +297,24 @@ async def test_a_scope_s_approvals_stay_as_they_are_unless_told(story: Story) ->
     await story.store.set_scope(OTHER_SCOPE, allowed=True, approvals=None)
     shown = [(rule.scope, rule.allowed, rule.approvals) for rule in await story.store.scopes()]
     assert shown == [(SCOPE, False, True), (OTHER_SCOPE, True, False)]
+
+
+async def test_a_scope_s_choices_are_kept_by_name(story: Story) -> None:
+    """Whatever JSON can say; each scope has its own."""
+    models, thread = ["wan2.5", "wan2.6"], {"": "reply", "discord/20": "thread"}
+    assert await story.store.choices(SCOPE) == {}
+    await story.store.choose(SCOPE, "models", models, by=ANA)
+    await story.store.choose(SCOPE, "thread", thread, by=BEN)
+    await story.store.choose(OTHER_SCOPE, "models", [], by=BEN)
+    assert await story.store.choices(SCOPE) == {"models": models, "thread": thread}
+    assert await story.store.choices(OTHER_SCOPE) == {"models": []}
+
+
+async def test_what_was_chosen_before_is_told_so_that_it_can_be_undone(story: Story) -> None:
+    """Nothing leaves it to the bot again."""
+    said = [await story.store.choose(SCOPE, "models", value, by=ANA) for value in (["a"], ["b"], None, None, False)]
+    assert said == [None, ["a"], ["b"], None, None]
+    assert await story.store.choices(SCOPE) == {"models": False}
 
 
 _BOOKS = ("allowance", "spend")

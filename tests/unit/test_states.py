@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage.states import ANSWERS, BY_HAND, FINAL, OCCUPYING, OPEN, TABLE, WISHES, Event, Kind, State, find
+from storage.states import ANSWERS, BY_HAND, FINAL, OCCUPYING, OPEN, TABLE, WISHES, Event, Kind, Notice, State, find
 from tests.fakes.life import LIFE
 
 _ALLOWANCE = {
@@ -47,6 +47,11 @@ def test_nothing_leads_out_of_a_final_state() -> None:
 def test_a_job_that_ends_settles_its_allowance_exactly_once() -> None:
     """Every row into a final state charges or gives back, and no other row touches the allowance."""
     assert all((row.target in FINAL) == (row.allowance is not None) for row in TABLE.values())
+
+
+def test_no_row_tells_of_the_card() -> None:
+    """It is owed with every move that is not quiet, and only by a job that has one."""
+    assert Notice.CARD not in {row.notice for row in TABLE.values()}
 
 
 def test_a_wish_only_leaves_a_flag() -> None:
