@@ -21,7 +21,14 @@ from bot.media.boxes import is_cut_short
 from bot.media.contract import BadVideo, Unfit, UnfitReason
 from bot.media.source import Source
 
-_MODULES = {"image": "picture", "audio": "sound", "video": "video"}
+_MODULES = {
+    "image": "picture",
+    "audio": "sound",
+    "video": "video",
+    "frame": "frame",
+    "still": "still",
+    "smaller": "shrink",
+}
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,11 @@ class Workbench:
         screen_s: float = 5.0,
         prepare_s: float = 40.0,
         video_s: float = 90.0,
+        shrink_s: float = 300.0,
         lane: type[Lane] = Lane,
     ) -> None:
         self._folder = folder.absolute()
-        self._screen_s, self._prepare_s, self._video_s = screen_s, prepare_s, video_s
+        self._screen_s, self._prepare_s, self._video_s, self._shrink_s = screen_s, prepare_s, video_s, shrink_s
         # A look that waits behind two large pictures would come too late for whoever typed the command.
         self._looks, self._work = lane(max_children), lane(max_children)
 
@@ -94,6 +95,56 @@ class Workbench:
         with _as_bad_video(), _new_file(out.parent, out.suffix) as made:
             await self._work.run(self._video("make_streamable", made), path)
             made.replace(out)
+
+    async def last_frame(self, path: Path) -> Path:
+        """Make a PNG of a video's last frame.
+
+        Raises:
+            BadVideo: it has none.
+            Unjudged: nobody can tell.
+        """
+        with _as_bad_video(), _new_file(self._folder, ".png") as out:
+            task = Task(role="frame", verb="last", timeout_s=self._video_s, memory_bytes=_VIDEO_MEMORY_BYTES, out=out)
+            await self._work.run(task, path)
+            return out
+
+    async def still(self, path: Path, *, colour: float = 0.0) -> Path:
+        """Make a small square JPEG of a picture: grey at 0, in colour at 1.
+
+        Raises:
+            Unfit: as for preparing it.
+        """
+        task = Task(role="still", verb="picture", timeout_s=self._screen_s, arguments={"colour": colour})
+        return await self._made_still(task, path)
+
+    async def beginning(self, path: Path) -> Path:
+        """Make a small square JPEG of a video's first frame.
+
+        Raises:
+            BadVideo: it has none.
+            Unjudged: nobody can tell.
+        """
+        task = Task(role="still", verb="beginning", timeout_s=self._screen_s, memory_bytes=_VIDEO_MEMORY_BYTES)
+        with _as_bad_video():
+            return await self._made_still(task, path)
+
+    async def shrink(self, path: Path, max_bytes: int) -> Path:
+        """Make an MP4 of at most so many bytes, with the sound as it is and no more pixels than that can fill.
+
+        Raises:
+            BadVideo: it cannot be made that small.
+            Unjudged: the encoder gave out over it.
+        """
+        arguments = {"max_bytes": max_bytes, "folder": str(self._folder)}
+        with _as_bad_video(), _new_file(self._folder, ".mp4") as out:
+            task = Task(role="smaller", verb="fit", timeout_s=self._shrink_s, arguments=arguments, out=out)
+            await self._work.run(replace(task, memory_bytes=_VIDEO_MEMORY_BYTES), path)
+            return out
+
+    async def _made_still(self, task: Task, path: Path) -> Path:
+        with _new_file(self._folder, ".jpg") as out:
+            await self._work.run(replace(task, out=out), path)
+            return out
 
     async def _screened(self, role: str, path: Path, max_bytes: int) -> Screened:
         task = Task(role=role, verb="screen", timeout_s=self._screen_s)
