@@ -39,6 +39,13 @@ class Links:
     def is_media(self, order_key: str, role: str, file: str) -> bool:
         return _same(file, self._file("media", order_key, role, file.rpartition(".")[2]))
 
+    def video(self, job: str, until_s: int) -> str:
+        """Return where a finished video is watched until then, in seconds since 1970."""
+        return self._at(f"videos/{job}/{until_s}/{self._file('video', job, str(until_s), 'mp4')}")
+
+    def is_video(self, job: str, until_s: str, file: str) -> bool:
+        return _same(file, self._file("video", job, until_s, "mp4"))
+
     def probe_path(self) -> str:
         """Return a path that only a side of this very installation knows."""
         return f"/media/{PROBE}/{PROBE}/{self._file('media', PROBE, PROBE, 'jpg')}"

@@ -1,38 +1,115 @@
-"""The messages of their own that a job's person gets beside the video: that it failed, hangs, is late or is kept."""
+"""The messages of their own beside the video: that it failed, hangs, is late or is kept, and what admins are asked."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot import replies
-from bot.wording import provider
-from storage.contract import Job
-from storage.states import Notice, State
+from bot.cards import decisions
+from bot.phrases import held_until
+from bot.platforms.contract import Action, Message, Picture
+from bot.sayings import budget_with
+from bot.wording import about, provider
+from storage.contract import Job, Left
+from storage.states import Kind, Notice, State
 
 _HOLDS_IN = {
+    Notice.APPROVAL: State.HELD,
     Notice.OUTCOME: State.FAILED,
     Notice.UNSURE: State.UNSURE,
     Notice.LATE: State.LATE,
     Notice.KEPT: State.KEPT,
 }
+_AGAIN_HELPS = frozenset(
+    {
+        Kind.PROVIDER_ERROR,
+        Kind.NO_OUTPUT,
+        Kind.TIMED_OUT,
+        Kind.LOST,
+        Kind.BUSY,
+        Kind.EXPIRED,
+        Kind.UNCOLLECTED,
+        Kind.INTERNAL,
+    }
+)
+"""Why the very same request may well succeed the next time."""
 
 
-def text(job: Job, notice: Notice) -> str | None:
-    """Return what is said; None where it is not so any more."""
-    if job.state is not _HOLDS_IN[notice]:
+def holds(job: Job, notice: Notice) -> bool:
+    """Tell whether it is still so."""
+    return job.state is _HOLDS_IN[notice]
+
+
+def message(job: Job, notice: Notice) -> Message | None:
+    """Return what its person is told; None where it is not so any more."""
+    if not holds(job, notice):
         return None
-    who = provider(job.offer)
     match notice:
         case Notice.OUTCOME:
-            return replies.ended(job)
+            return _failed(job)
         case Notice.UNSURE:
-            return (
-                f"{who} never answered, so nobody knows whether your video is being made. It is not sent again, as it could "
-                f"be paid twice. It is being looked into; an operator can settle it. You may ask for a new one, knowing that "
-                f"both may be paid. (job {job.id})"
-            )
+            return _unsure(job)
         case Notice.LATE:
-            return (
-                f"Your video is still not there. It is looked for until {who} forgets it; if it comes, you get it here. "
-                f"Nothing is charged to you unless it does. (job {job.id})"
-            )
+            return _late(job)
         case Notice.KEPT:
-            return f"Your video is ready, but it could not be posted. It is kept for you to collect. (job {job.id})"
+            return _kept(job)
+    return None
+
+
+def approval(job: Job, recipe: str, left: Sequence[Left], picture: Picture | None) -> Message:
+    """Return what admins are asked: whether this one video may go past the budget; `left` says how that stands."""
+    return Message(
+        head="asks for a video over the budget.",
+        text=(budget_with(job, left),),
+        quote=job.request.get("prompt", ""),
+        small=(f"{recipe}, {about(job.price_usd_micros)}. Without an answer it ends ", held_until(job), "."),
+        actions=(*decisions(job), _details(job)),
+        picture=picture,
+    )
+
+
+def _failed(job: Job) -> Message:
+    head, dot, rest = replies.failure(job).partition(". ")
+    edit = Action(label="Edit and try again", verb="edit", of=job.id)
+    again = (Action(label="Again", verb="again", of=job.id),) if job.failure in _AGAIN_HELPS else ()
+    return _message(job, head + dot.strip(), rest, edit, *again, _details(job))
+
+
+def _unsure(job: Job) -> Message:
+    return _message(
+        job,
+        f"{provider(job.offer)} never answered, so nobody knows whether your video is being made.",
+        "It is not sent again by itself, as it could be paid twice. It is being looked into; an operator can settle it. "
+        "It holds one of your videos until that is known.",
+        Action(label="Leave it", verb="leave", of=job.id),
+        Action(label="Run it again (may be paid twice)", verb="twice", of=job.id),
+    )
+
+
+def _late(job: Job) -> Message:
+    return _message(
+        job,
+        "Your video is late.",
+        f"It is looked for until {provider(job.offer)} forgets it; if it comes, you get it here. "
+        f"Nothing is charged to you unless it does.",
+        Action(label="Cancel", verb="cancel", of=job.id),
+        _details(job),
+    )
+
+
+def _kept(job: Job) -> Message:
+    return _message(
+        job,
+        "Your video is ready, but it could not be posted.",
+        "It is kept for you to collect.",
+        Action(label="Collect", verb="collect", of=job.id),
+        _details(job),
+    )
+
+
+def _message(job: Job, head: str, text: str, *actions: Action) -> Message:
+    return Message(head=head, text=(text,) if text else (), small=(f"job {job.id}",), actions=actions)
+
+
+def _details(job: Job) -> Action:
+    return Action(label="Details", verb="more", of=job.id)

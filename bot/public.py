@@ -1,4 +1,4 @@
-"""The side that faces the world: prepared inputs for providers to fetch, webhooks for them to send, nothing else."""
+"""The side that faces the world: inputs for providers to fetch, videos too large for a chat, webhooks, nothing else."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bot.links import PROBE, Links, job_of
 from bot.ports import Ports
 from providers.kit.errors import ProviderError
 from providers.kit.provider import Forged, Hook
-from storage.contract import Input, Job
+from storage.contract import DELETED, Input, Job
 from storage.errors import StorageError, Unknown
 from storage.states import State
 
@@ -55,8 +55,9 @@ class _Side:
         self._replays = Replays(ports.monotonic)
 
     def routes(self, base: str) -> Iterator[Route]:
-        """Yield the only two paths there are."""
+        """Yield the only paths there are."""
         yield Route(f"{base}/media/{{order_key}}/{{role}}/{{file}}", self.media, methods=["GET"])
+        yield Route(f"{base}/videos/{{job}}/{{until_s}}/{{file}}", self.video, methods=["GET"])
         yield Route(f"{base}/hooks/{{provider}}/{{order_key}}/{{token}}", self.hook, methods=["POST"])
 
     async def media(self, request: Request) -> Response:
@@ -69,11 +70,23 @@ class _Side:
         wanted = _fetchable(await self._ports.store.job(job_of(order_key)), order_key, role)
         if wanted is None:
             return _bare(404)
-        path = self._ports.blobs.path(wanted.blob)
+        return await self._file(wanted.blob, wanted.mime)
+
+    async def video(self, request: Request) -> Response:
+        """Serve a finished video, whole or in ranges, until its link ends or somebody deleted it where it stood."""
+        job, until_s, file = (request.path_params[name] for name in ("job", "until_s", "file"))
+        if not self._links.is_video(job, until_s, file) or int(until_s) < time.time():
+            return _bare(404)
+        found, trail = await self._ports.store.job(job), await self._ports.store.trail(job)
+        is_gone = found.hidden or any(each.event == DELETED for each in trail)
+        return _bare(404) if found.result is None or is_gone else await self._file(found.result, "video/mp4")
+
+    async def _file(self, blob: str, mime: str) -> Response:
+        path = self._ports.blobs.path(blob)
         status = await asyncio.to_thread(_status, path)
         if status is None:
             return _bare(404)
-        return FileResponse(path, media_type=wanted.mime, headers=_MEDIA_HEADERS, stat_result=status)
+        return FileResponse(path, media_type=mime, headers=_MEDIA_HEADERS, stat_result=status)
 
     async def hook(self, request: Request) -> Response:
         """Take a webhook; one that says nothing new is accepted all the same, so that it is not sent again."""

@@ -87,9 +87,15 @@ _IN_THE_WAY = {
 
 def _waiting(job: Job, ahead: int) -> str:
     """Return what a queued job waits for: what stands in its way, else its turn."""
-    if job.detail in _IN_THE_WAY:
-        return _IN_THE_WAY[job.detail].format(who=provider(job.offer))
+    blocked = in_the_way(job)
+    if blocked:
+        return blocked
     return "Next in line" if ahead == 0 else f"{ahead + 1}. in line"
+
+
+def in_the_way(job: Job) -> str:
+    """Return what keeps a queued job from its turn, or nothing."""
+    return _IN_THE_WAY.get(job.detail, "").format(who=provider(job.offer))
 
 
 def _being_made(job: Job, spec: Spec, usual: Usual) -> str:
@@ -138,14 +144,25 @@ def alt(job: Job) -> str:
 
 
 def delivered(job: Job) -> str:
-    """Return the line beside a finished video."""
+    """Return the line beside a finished video, where nothing else stands there."""
     seed = "" if job.seed is None else f", seed {job.seed}"
-    preview = " A preview, not AI." if job.offer.startswith("preview@") else ""
-    return f"Done in {took(job)}: {job.offer}, {_cost(job)}{seed}.{preview}{_unlike(job)}"
+    preview = " A preview, not AI." if is_preview(job) else ""
+    return f"Done in {took(job)}: {job.offer}, {_cost(job)}{seed}.{preview}{unlike(job)}"
 
 
-def _unlike(job: Job) -> str:
-    """Return in what the video is not what was asked for, as it was found when it came."""
+def is_preview(job: Job) -> bool:
+    """Tell whether nothing but the picture's framing moves."""
+    return job.offer.startswith("preview@")
+
+
+def recipe(job: Job, resolution: object) -> str:
+    """Return what makes a video and of what kind: `wan2.5@fal, 720p, 5 s, with your sound`."""
+    sound = "with your sound" if any(each.role == "audio" for each in job.inputs) else ""
+    return ", ".join(filter(None, [job.offer, str(resolution or ""), f"{job.seconds} s", sound]))
+
+
+def unlike(job: Job) -> str:
+    """Return in what the video is not what was asked for, as it was found when it came; with a space before it."""
     found = [part for part in job.detail.split("; ") if part.startswith((NO_SOUND, UNASKED_SOUND, OTHER_LENGTH))]
     return f" {provider(job.offer)} made it {' and '.join(found)}." if found else ""
 
@@ -159,7 +176,7 @@ def ended(job: Job) -> str:
     """Return what became of a job that brought no video, or not yet: what happened, the money, what to do."""
     match job.state:
         case State.FAILED:
-            return f"{_failure(job)} (job {job.id})"
+            return f"{failure(job)} (job {job.id})"
         case State.CANCELLED:
             return _cancelled(job)
         case State.UNSURE:
@@ -205,7 +222,8 @@ def _cancelled(job: Job) -> str:
     return f"Cancelled. Nothing was charged. (job {job.id})"
 
 
-def _failure(job: Job) -> str:
+def failure(job: Job) -> str:
+    """Return why there is no video, what that means for the money, and what to do."""
     if job.failure == Kind.BAD_INPUT and job.detail.startswith("{"):
         return f"{unfit(json.loads(job.detail))} Nothing was charged."
     who = provider(job.offer)

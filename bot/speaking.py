@@ -1,56 +1,110 @@
-"""What people are owed is said where they asked, else privately, else it is left to `jobs`."""
+"""What people are owed is said where they asked, else nearby, else privately, else it is left to `jobs`; admins have a channel."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import groupby
 
-from bot import notices
-from bot.platforms.contract import ChatPlatform, Notice, Spot
-from bot.platforms.errors import PlaceGone, PlatformDown, PlatformError
+from bot import notices, replies
+from bot.cards import PRIVATELY, Cards, resolution_of, spot_of, standing_of, user_of
+from bot.choices import chosen
+from bot.delivery import rungs
+from bot.platforms.contract import ChatPlatform, Message, Notice, Rung
+from bot.platforms.errors import PlaceGone, PlatformDown
 from bot.ports import Ports
+from storage import states
 from storage.contract import Owed
 from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 20
-_PRIVATELY = "privately"
 
 
-async def speak(ports: Ports) -> int:
-    """Say what is due; return how much there was. What cannot be said now is due again in a minute, for a day."""
+async def speak(ports: Ports, cards: Cards) -> int:
+    """Say what is due; return how much there was. What cannot be said now is due again in a minute, for a day.
+
+    Jobs wait for nobody but themselves: what one is owed is said in turn, its card first, as a notice may go below it.
+    """
     found = await ports.store.owed(platforms=list(ports.platforms), most=_AT_ONCE)
-    for owed in found:
-        with contextlib.suppress(StorageError):
-            await _say(ports, owed)
+    in_turn = sorted(found, key=lambda owed: (owed.job.id, owed.notice is not states.Notice.CARD))
+    jobs = [list(owed) for _, owed in groupby(in_turn, key=lambda owed: owed.job.id)]
+    await asyncio.gather(*(_say_all(ports, cards, owed) for owed in jobs))
     return len(found)
 
 
-async def _say(ports: Ports, owed: Owed) -> None:
-    text = notices.text(owed.job, owed.notice)
-    reference = "" if text is None else await _placed(ports.platforms[owed.job.place.platform], owed, text)
+async def _say_all(ports: Ports, cards: Cards, all_owed: list[Owed]) -> None:
+    for owed in all_owed:
+        with contextlib.suppress(StorageError):
+            await (_show(ports, cards, owed) if owed.notice is states.Notice.CARD else _say(ports, cards, owed))
+
+
+async def _show(ports: Ports, cards: Cards, owed: Owed) -> None:
+    """Show the card; one that could not be shown for a day is given up, and where it stands is kept."""
+    if await cards.show(owed.job.id, version=owed.version) or not owed.is_old:
+        return
+    reference = (await ports.store.references(owed.job.id)).get(owed.notice, "")
+    await ports.store.said(owed.job.id, owed.notice, reference, version=owed.version)
+
+
+async def _say(ports: Ports, cards: Cards, owed: Owed) -> None:
+    if owed.notice is states.Notice.APPROVAL:
+        reference = await _asked(ports, cards, owed)
+    else:
+        reference = await _told(ports, owed)
     if reference is not None or owed.is_old:
         await ports.store.said(owed.job.id, owed.notice, reference or "")
+        cards.poke(owed.job)
 
 
-async def _placed(platform: ChatPlatform, owed: Owed, text: str) -> str | None:
-    """Return where it stands now; None where nobody can say it just now."""
-    job, user = owed.job, owed.job.subjects.user.removeprefix("user:")
-    spot = Spot(server=job.place.server, channel=job.place.channel, thread=job.place.thread)
+async def _told(ports: Ports, owed: Owed) -> str | None:
+    """Tell a job's person; where it stands now, as `_placed` returns it."""
+    message = notices.message(owed.job, owed.notice)
+    if message is None:
+        return ""
+    platform = ports.platforms[owed.job.place.platform]
+    return await _placed(platform, await _notice(ports, owed, message), rungs(platform.abilities))
+
+
+async def _asked(ports: Ports, cards: Cards, owed: Owed) -> str | None:
+    """Ask the scope's admins in the channel that they chose; where there is none, the job's card asks them."""
+    job = owed.job
+    channel = (await chosen(ports.store, job.subjects.scope.removeprefix("scope:"))).alerts.partition("/")[2]
+    if not (channel and notices.holds(job, owed.notice)):
+        return ""
+    recipe = replies.recipe(job, resolution_of(ports.catalogue.get(job.offer), job))
+    left = await ports.store.left(job.subjects, ports.settings.rules)
+    said = await _notice(ports, owed, notices.approval(job, recipe, left, await cards.still(job)))
+    there = replace(said.spot, channel=channel, thread="")
+    platform = ports.platforms[job.place.platform]
+    return await _placed(platform, replace(said, spot=there, is_about=True), [Rung.CHANNEL])
+
+
+async def _notice(ports: Ports, owed: Owed, message: Message) -> Notice:
+    job = owed.job
+    standing = standing_of(await ports.store.references(job.id))
+    return Notice(
+        job=job.id, what=owed.notice, spot=spot_of(job), user=user_of(job), message=message, standing=standing
+    )
+
+
+async def _placed(platform: ChatPlatform, said: Notice, there: Iterable[Rung]) -> str | None:
+    """Return where it stands now, nothing where no place takes it; None where nobody can say it just now."""
     try:
-        return await platform.announce(Notice(job=job.id, what=owed.notice, spot=spot, user=user, text=text))
-    except PlaceGone:
-        return await _privately(platform, user, text)
+        return await _announced(platform, said, there)
     except PlatformDown as down:
-        log.warning("a notice waits for its platform", extra={"job": job.id, "why": type(down).__name__})
+        log.warning("a notice waits for its platform", extra={"job": said.job, "why": type(down).__name__})
         return None
 
 
-async def _privately(platform: ChatPlatform, user: str, text: str) -> str:
-    """Tell the person alone; who cannot be told so either finds it among their jobs."""
-    try:
-        await platform.tell(user, text)
-    except PlatformError:
-        return ""
-    return _PRIVATELY
+async def _announced(platform: ChatPlatform, said: Notice, there: Iterable[Rung]) -> str:
+    """Say it on the first rung that takes it; who cannot be told at all finds it among their jobs."""
+    for rung in there:
+        with contextlib.suppress(PlaceGone):
+            reference = await platform.announce(replace(said, rung=rung))
+            return PRIVATELY if rung is Rung.PRIVATELY else reference
+    return ""

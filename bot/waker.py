@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 SWEEP_S = 1.0
 MOST_AT_ONCE = 64
 _SWEPT = 500
+_VOICES = 8
+"""How many may be saying what is owed at once: where one waits for a slow server, others go on."""
 
 
 class Waker:
@@ -33,6 +35,7 @@ class Waker:
         self._woken = asyncio.Event()
         self._stop = asyncio.Event()
         self._steps: set[asyncio.Task[None]] = set()
+        self._voices: set[asyncio.Task[None]] = set()
 
     @property
     def swept_ago_s(self) -> float:
@@ -78,7 +81,7 @@ class Waker:
             self.wake(job_id)
         for offer in self._ports.catalogue.on():
             self._spawn(self._fill(offer.name))
-        self._spawn(self._speak())
+        self._speak_soon()
         self._spawn(self._learn())
 
     def _start_due(self) -> None:
@@ -100,15 +103,24 @@ class Waker:
 
     async def _step(self, job_id: str) -> None:
         with _survived(job_id):
+            self._speak_soon()
             job = await self._worker.step(job_id)
             if job is not None:
+                self._speak_soon()
                 self._follow(job)
                 if job.state not in OCCUPYING:
                     await self._fill(job.offer)
 
+    def _speak_soon(self) -> None:
+        """Say what is owed, beside all else; what is not said now is found by the next sweep."""
+        if len(self._voices) < _VOICES:
+            voice = asyncio.create_task(self._speak())
+            self._voices.add(voice)
+            voice.add_done_callback(self._voices.discard)
+
     async def _speak(self) -> None:
         with _survived("what people are owed"):
-            await speak(self._ports)
+            await speak(self._ports, self._worker.cards)
 
     async def _learn(self) -> None:
         with _survived("paces"):
@@ -118,6 +130,7 @@ class Waker:
         """Let queued jobs in at the offer, as long as there is room; one that is sent back into the line ends the round."""
         with _survived(offer):
             while not self._stop.is_set() and (admitted := await self._worker.admit(offer)) is not None:
+                self._speak_soon()
                 self._follow(admitted)
                 if admitted.state is State.QUEUED:
                     return
@@ -139,11 +152,12 @@ class Waker:
             woken.cancel()
 
     async def _finish(self) -> None:
-        if self._steps:
-            _, left = await asyncio.wait(self._steps, timeout=STOP_S)
-            for step in left:
-                step.cancel()
+        if ending := self._steps | self._voices:
+            _, left = await asyncio.wait(ending, timeout=STOP_S)
+            for each in left:
+                each.cancel()
             await asyncio.gather(*left, return_exceptions=True)
+        await self._worker.cards.close()
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from bot import replies, trouble
+from bot.cards import Cards, spot_of
 from bot.catalogue import Offer
 from bot.gate import Gate
 from bot.ordering import order_of, reachable
-from bot.platforms.contract import Progress, Spot
 from bot.platforms.errors import PlatformError
 from bot.ports import Ports
 from bot.stages import ONLY_THE_CLOCK, STAGES, Stage, following, move, submit, void
@@ -50,6 +50,7 @@ class Worker:
         self._ports, self._lease_ms, self._only = ports, int(lease_s * 1000), only
         self._free_floor_bytes = free_floor_bytes
         self._holder = holder or uuid.uuid4().hex
+        self.cards = Cards(ports)
         self._gate = Gate()
         self._busy: set[str] = set()
 
@@ -144,6 +145,8 @@ class Worker:
     async def _advance(self, job: Job, stage: Stage) -> Job | None:
         """Do what a leased job's state asks for, and record what came of it."""
         async with self._lease_renewed(job), self._gate.passage(alone=job.alone):
+            if job.state is State.DELIVERING:
+                await self._open_thread(job)
             next_move = await self._made(job, stage)
         return await self._record(next_move, job)
 
@@ -212,18 +215,19 @@ class Worker:
             else:
                 await self.let_go(job)
 
+    async def _open_thread(self, job: Job) -> None:
+        """Show the card before the video goes below it; where it cannot be shown the video goes all the same."""
+        with contextlib.suppress(StorageError):
+            await self.cards.show(job.id)
+
     async def _tell(self, job: Job) -> None:
-        """Show progress where the job was asked for."""
+        """Show where a job stands, where it was asked for; a card is shown beside all else, as a paid call may be waiting."""
         platform = self._ports.platforms.get(job.place.platform)
-        offer = self._ports.catalogue.get(job.offer)
-        if platform is None or offer is None or job.hidden or job.state in FINAL:
-            return
-        fraction = job.progress if job.state in {State.GENERATING, State.LATE} else None
-        async with _as_a_notice(job):
-            ahead = await self._ports.store.ahead(job.id) if job.state is State.QUEUED else 0
-            usual = self._ports.paces.usual(offer.spec, job.seconds)
-            text = replies.progress(job, offer.spec, usual, ahead, can_stop=offer.provider.cancel is not None)
-            await platform.show_progress(_spot(job), Progress(job=job.id, text=text, fraction=fraction))
+        if platform is None or platform.abilities.cards:
+            self.cards.poke(job)
+        elif self._ports.catalogue.get(job.offer) is not None and not job.hidden and job.state not in FINAL:
+            async with _as_a_notice(job):
+                await platform.show_card(await self.cards.lined(job), {})
 
     async def _erase_order(self, job: Job) -> None:
         """Remove what the provider keeps on this machine and what was lent to it; what a crash leaves is swept, or expires."""
@@ -235,16 +239,16 @@ class Worker:
             await self._ports.publisher.withdraw(job.order_key, job.prepared)
 
     async def _tell_more(self, made: Move, before: Job, job: Job) -> None:
-        """Say, where the job was asked for, what was changed in the picture and the sound, and that another offer makes it."""
+        """Say, where no card does, what was changed in the picture and the sound, and that another offer makes it."""
         told = None
         if made.event is Event.PREPARED:
             told = replies.changed(job.prepared)
         elif job.offer != before.offer:
             told = replies.moved(before, job, made.facts.detail)
         platform = self._ports.platforms.get(job.place.platform)
-        if platform is not None and told is not None and not job.hidden:
+        if platform is not None and not platform.abilities.cards and told is not None and not job.hidden:
             async with _as_a_notice(job):
-                await platform.say(_spot(job), told)
+                await platform.say(spot_of(job), told)
 
     def _waits_its_turn(self, job: Job) -> bool:
         """Tell whether a queued job stays with its offer: it is on, and where it is in trouble no other can serve."""
@@ -260,10 +264,6 @@ class Worker:
         if free < self._free_floor_bytes:
             log.error("the disk is full: nothing is submitted until there is room", extra={"free_bytes": free})
         return free >= self._free_floor_bytes
-
-
-def _spot(job: Job) -> Spot:
-    return Spot(server=job.place.server, channel=job.place.channel, thread=job.place.thread)
 
 
 @asynccontextmanager

@@ -50,17 +50,11 @@ async def animate(settings: Settings, asked: Asked) -> Exit:
     stop = stop_on_signals()
     command = _command(settings, asked)
     meter = bar.meter(quiet=asked.as_json)
-    terminal = TerminalPlatform(meter.write, meter.draw, commands=[command])
+    terminal = TerminalPlatform(meter.write, meter.draw)
     async with open_app(settings, {NAME: terminal}, keeps_lease=True) as app, app.public_side(_nobody, needed=False):
         await prices.refresh(app.ports.catalogue, asked.model or settings.default_model)
-        accepted: list[Job] = []
-
-        async def handle(command: Command) -> None:
-            accepted.append(await _accepted(app, command))
-
         with meter:
-            await terminal.run(handle)
-            job = await _driven(app, accepted[0], stop)
+            job = await _driven(app, await _accepted(app, command), stop)
             await tidy(app.ports)
         written = await terminal.find(parcel(app.ports, job)) if job.state is State.DELIVERED else None
         return await _finish(app, job, Path(written or job.place.channel), as_json=asked.as_json)

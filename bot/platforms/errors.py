@@ -2,7 +2,7 @@
 
 PlatformError
 ├── PlaceGone      nobody: the next rung of the delivery ladder
-├── TooBig         nobody: the next rung of the delivery ladder
+├── TooBig         nobody: it is made smaller, else the next rung of the delivery ladder
 └── PlatformDown   nobody: it is tried again
 """
 
@@ -16,7 +16,11 @@ class PlaceGone(PlatformError):
 
 
 class TooBig(PlatformError):
-    """The file is over what this place takes."""
+    """The file is over what this place takes; `max_bytes` is that, where it is known."""
+
+    def __init__(self, why: str = "the file is over what this place takes", *, max_bytes: int | None = None) -> None:
+        super().__init__(why)
+        self.max_bytes = max_bytes
 
 
 class PlatformDown(PlatformError):

@@ -11,9 +11,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain, count, takewhile
 from pathlib import Path
 
-from bot.platforms.contract import Abilities, Command, Handler, Notice, Parcel, Progress, Spot
+from bot.platforms.contract import (
+    Abilities,
+    Card,
+    Command,
+    Desk,
+    Message,
+    Notice,
+    Parcel,
+    Progress,
+    Spot,
+    Standing,
+)
 from bot.platforms.errors import PlaceGone, PlatformDown
-from bot.platforms.text import cut
+from bot.platforms.text import cut, plain
 
 NAME = "cli"
 SCOPE = "cli/local"
@@ -44,22 +55,26 @@ class TerminalPlatform:
         self._write, self._draw = write, draw
         self._commands, self._redirected = commands, redirected or {}
 
-    async def run(self, handler: Handler) -> None:
+    async def run(self, desk: Desk) -> None:
         for command in self._commands:
-            await handler(command)
+            await desk.ask(command)
 
     async def say(self, spot: Spot, text: str) -> str:
         self._write(cut(text, self.abilities.text_max_chars))
         return spot.channel
 
-    async def tell(self, user: str, text: str) -> None:
-        self._write(cut(text, self.abilities.text_max_chars))
+    async def tell(self, user: str, message: Message) -> None:
+        self._write(cut(plain(message), self.abilities.text_max_chars))
 
     async def announce(self, notice: Notice) -> str:
         return "told by the command that asked, and by `jobs`"
 
-    async def show_progress(self, spot: Spot, progress: Progress) -> None:
-        self._draw(progress)
+    async def show_card(self, card: Card, standing: Standing) -> Standing:
+        self._draw(Progress(job=card.job, text=card.line, fraction=card.fraction))
+        return standing
+
+    async def remove(self, reference: str) -> None:
+        raise PlaceGone("a file belongs to whoever asked for it")
 
     async def show_video(self, parcel: Parcel) -> str:
         target = self._target(parcel)
@@ -70,7 +85,7 @@ class TerminalPlatform:
             raise PlaceGone(f"{target.parent}: {error.strerror}") from error
         except OSError as error:
             raise PlatformDown(f"{target}: {error.strerror}") from error
-        self._write(parcel.text)
+        self._write(plain(parcel.message))
         return str(written)
 
     async def find(self, parcel: Parcel) -> str | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from bot.breaker import Breakers
+from bot.cards import Cards
 from bot.catalogue import Catalogue
 from bot.intake import Intake
 from bot.links import Links
@@ -39,7 +40,22 @@ from tests.fakes.provider_video import picture
 
 ANA = "board/ana"
 _WHILE_MS = 10 * 60_000
-_READS = frozenset({"job", "jobs", "scopes", "trail", "ahead", "overdue", "next_due_in_ms", "alerts", "renew"})
+_READS = frozenset(
+    {
+        "job",
+        "jobs",
+        "scopes",
+        "trail",
+        "ahead",
+        "overdue",
+        "next_due_in_ms",
+        "alerts",
+        "renew",
+        "choices",
+        "references",
+        "left",
+    }
+)
 """Calls that decide nothing: to end at one is to end at its neighbour."""
 
 
@@ -270,13 +286,12 @@ async def started(setting: Setting, wire: Wire | None = None) -> AsyncIterator[B
             spare=spare,
             arriving=arriving,
         )
-        yield Bot(
-            ports=ports,
-            intake=Intake(ports),
-            worker=Worker(ports, lease_s=setting.lease_s, free_floor_bytes=setting.free_floor_bytes),
-            store=store,
-            setting=setting,
-        )
+        worker = Worker(ports, lease_s=setting.lease_s, free_floor_bytes=setting.free_floor_bytes)
+        worker.cards = Cards(ports, setting.clock)
+        try:
+            yield Bot(ports=ports, intake=Intake(ports), worker=worker, store=store, setting=setting)
+        finally:
+            await worker.cards.close()
     finally:
         await network.close()
         await store.close()

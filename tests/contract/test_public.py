@@ -122,6 +122,23 @@ async def test_a_new_order_ends_the_links_of_the_one_before(tmp_path: Path) -> N
         assert await side.status(side.media(first)) == 404
 
 
+async def test_a_video_is_there_until_its_link_ends(tmp_path: Path) -> None:
+    """Whole or in ranges; not a second longer, not by another name, and not once its bytes are swept."""
+    async with front(tmp_path) as side:
+        job = await side.story.at(State.DELIVERED)
+        assert job.result is not None
+        path, now_s = side.bot.ports.blobs.path(job.result), int(time.time())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(BYTES)
+        good, old = (side.links.video(job.id, now_s + in_s).removeprefix(PUBLIC) for in_s in (60, -1))
+        answer = await side.client.get(good, headers={"Range": "bytes=1-3"})
+        assert (answer.status_code, answer.content) == (206, BYTES[1:4])
+        assert answer.headers["content-type"] == "video/mp4"
+        assert [await side.status(path) for path in (good, old, good.replace(job.id, "7K3Q9FD2"))] == [200, 404, 404]
+        path.unlink()
+        assert await side.status(good) == 404
+
+
 async def test_an_input_comes_whole_and_as_what_it_is(tmp_path: Path) -> None:
     """With its length, for no cache, and for nobody to guess at its type."""
     async with front(tmp_path) as side:

@@ -8,6 +8,7 @@ from bot.links import Links, job_of
 
 LINKS = Links(b"a secret of this installation", "https://bot.example.org/stillmotion")
 MEDIA = LINKS.media("7K3Q9FD2", "image", "image/jpeg")
+VIDEO = LINKS.video("7K3Q9FD2", 1_788_264_000)
 HOOK = LINKS.hook("fal", "7K3Q9FD2.2")
 
 
@@ -73,6 +74,21 @@ def test_a_media_token_is_good_for_one_input_of_one_order(order_key: str, role: 
 def test_a_webhooks_token_is_good_for_one_order_at_one_provider(provider: str, order_key: str, token: str) -> None:
     """A provider cannot speak for another one, nor of another order."""
     assert not LINKS.is_hook(provider, order_key, token)
+
+
+@pytest.mark.parametrize(
+    ("job", "until_s", "file"),
+    [
+        ("7K3Q9FD3", "1788264000", last(VIDEO)),
+        ("7K3Q9FD2", "1788264001", last(VIDEO)),
+        ("7K3Q9FD2", "1788264000", last(MEDIA).replace(".jpg", ".mp4")),
+        ("7K3Q9FD2", "1788264000", "é"),
+    ],
+)
+def test_a_videos_link_is_good_for_one_video_until_its_end(job: str, until_s: str, file: str) -> None:
+    """Nobody makes it last longer."""
+    assert LINKS.is_video("7K3Q9FD2", "1788264000", last(VIDEO))
+    assert not LINKS.is_video(job, until_s, file)
 
 
 def test_the_same_secret_makes_the_same_links_after_a_restart() -> None:
