@@ -10,8 +10,9 @@ class Refused(Exception):
 
     Codes: those of bot.media.contract.UnfitReason for a file (with `role`), those of storage.contract.Refusal for a limit,
     and no_image, prompt_missing, prompt_long, model_unknown, offer_off, account_trouble, option_unknown, option_bad,
-    option_audience, safety_place, sound_unsupported, sound_unreachable, place_unusable, scope_denied. `others` names
-    the offers that could serve the same request.
+    option_audience, safety_place, sound_unsupported, sound_unreachable, place_unusable, scope_denied, private_place,
+    blocked, paused, channel_closed, role_closed, model_closed, lacks_permission. `others` names the offers that could
+    serve the same request, `draft` is where it is kept.
     """
 
     def __init__(self, code: str, **facts: Any) -> None:

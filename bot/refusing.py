@@ -74,9 +74,7 @@ def _limit(facts: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> str:
     amount, _, window = facts["limit"].partition("/")
     whose = _whose(facts)
     used = counted(amount, facts["used"])
-    head = (
-        f"{whose} limit is {counted(amount)} {_per(window)}, and {used} {'is' if facts['used'] == 1 else 'are'} used."
-    )
+    head = f"{whose} limit is {counted(amount)} {per(window)}, and {used} {'is' if facts['used'] == 1 else 'are'} used."
     if facts["frees_at_ms"] is None:
         shorter = "" if facts["asked"] == 1 else "Ask for a shorter video, or "
         raise_it = "ask an operator to raise it" if shorter else "Ask an operator to raise it"
@@ -95,7 +93,8 @@ def _whose(facts: Mapping[str, Any]) -> str:
     }[kind]
 
 
-def _per(window: str) -> str:
+def per(window: str) -> str:
+    """Return how often a limit's window comes: `a day`, `in 24 hours`."""
     return {"day": "a day", "week": "a week", "month": "a month"}.get(window, f"in {window.removesuffix('h')} hours")
 
 
@@ -119,9 +118,24 @@ def _budget(facts: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> str:
     who = "An admin" if facts["set_by"].startswith("scope:") else "The operator"
     frees = "" if facts["frees_at_ms"] is None else f" It begins anew {_when(facts['frees_at_ms'], now_ms, zone)}."
     return (
-        f"{_whose(facts)} budget of {amount} {_per(window)} has no room for this: ${usd(facts['used'])} of it is used or reserved, "
+        f"{_whose(facts)} budget of {amount} {per(window)} has no room for this: ${usd(facts['used'])} of it is used or reserved, "
         f"and this asks for about ${usd(facts['asked'])}. {who} can raise it.{frees} Nothing was charged."
     )
+
+
+def _clock(at_ms: int, zone: ZoneInfo) -> str:
+    at = datetime.fromtimestamp(at_ms / 1000, zone)
+    return f"{at:%H:%M} on {at.day} {at:%B}"
+
+
+def _resumes(facts: Mapping[str, Any]) -> str:
+    """Return who ends a pause: what an operator began no admin ends."""
+    return "The people who run it" if facts["by_operator"] else "An admin"
+
+
+def _missing(facts: Mapping[str, Any]) -> str:
+    *first, last = facts["names"]
+    return f"Missing are {', '.join(first)} and {last}" if first else f"Missing is {last}"
 
 
 def _or_else(facts: Mapping[str, Any], sentence: str) -> str:
@@ -178,4 +192,19 @@ _REFUSALS: Mapping[str, _Sentence] = {
         f"The video cannot be written to {f['path']}: {f['why']}. Choose another file with -o."
     ),
     "scope_denied": lambda f, _n, _z: f"This bot may not be used in {f['scope']}. Its operator can allow it.",
+    "private_place": lambda _f, _n, _z: (
+        "This bot makes no videos in direct messages. Ask in a server where it is, or ask its operator to allow it here."
+    ),
+    "blocked": lambda _f, _n, _z: "An admin here does not let you use this bot. Only an admin can change that.",
+    "paused": lambda f, _n, zone: (
+        f"This bot is paused here since {_clock(f['since_ms'], zone)}. {_resumes(f)} can resume it."
+    ),
+    "channel_closed": lambda f, _n, _z: f"This bot is not used in this channel. It is in {listed(f['names'])}.",
+    "role_closed": lambda f, _n, _z: (
+        f"Your roles do not let you use this bot here. It is for {listed(f['names'])}; an admin can change that."
+    ),
+    "model_closed": lambda f, _n, _z: f"That model may not be used here. Choose {listed(f['names'])}, or ask an admin.",
+    "lacks_permission": lambda f, _n, _z: (
+        f"I may not do all that is needed here. {_missing(f)}; whoever manages this channel can give it."
+    ),
 }

@@ -87,6 +87,43 @@ ALONE: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("scope_denied", {"scope": "discord/1"}, "This bot may not be used in discord/1. Its operator can allow it."),
     (
+        "private_place",
+        {},
+        "This bot makes no videos in direct messages. Ask in a server where it is, or ask its operator to allow it here.",
+    ),
+    ("blocked", {}, "An admin here does not let you use this bot. Only an admin can change that."),
+    (
+        "paused",
+        {"since_ms": NOON_MS, "by_operator": False},
+        "This bot is paused here since 12:00 on 1 September. An admin can resume it.",
+    ),
+    (
+        "paused",
+        {"since_ms": NOON_MS, "by_operator": True},
+        "This bot is paused here since 12:00 on 1 September. The people who run it can resume it.",
+    ),
+    (
+        "channel_closed",
+        {"names": ["#videos", "#play"]},
+        "This bot is not used in this channel. It is in #videos or #play.",
+    ),
+    (
+        "role_closed",
+        {"names": ["@Makers"]},
+        "Your roles do not let you use this bot here. It is for @Makers; an admin can change that.",
+    ),
+    ("model_closed", {"names": ["wan2.1"]}, "That model may not be used here. Choose wan2.1, or ask an admin."),
+    (
+        "lacks_permission",
+        {"names": ["Attach Files"]},
+        "I may not do all that is needed here. Missing is Attach Files; whoever manages this channel can give it.",
+    ),
+    (
+        "lacks_permission",
+        {"names": ["Attach Files", "Send Messages in Threads", "Embed Links"]},
+        "I may not do all that is needed here. Missing are Attach Files, Send Messages in Threads and Embed Links; whoever manages this channel can give it.",
+    ),
+    (
         "unpriced",
         {"limit": "$5.00/day"},
         "Nobody knows what this costs, and a limit in dollars ($5.00/day) applies, so it cannot be used. Choose another model.",

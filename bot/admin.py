@@ -1,0 +1,319 @@
+"""What admins order for their scope: limits, budget, who may use the bot, where and how, and a rest; each can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from bot import accounts, orders, sayings, worth
+from bot.choices import ALERTS, BLOCKED, CHANNELS, MODELS, PAUSED, ROLES, SPOILER, THREAD, Choices, chosen
+from bot.intake import Intake, place_of
+from bot.orders import Wrong
+from bot.origins import draft_id
+from bot.platforms.contract import Action, Answer, Answering, Asking, Message, Order, Press
+from bot.ports import Ports
+from bot.refusals import Refused
+from bot.sayings import plain
+from bot.wording import counted, listed, quoted
+from storage.contract import APPROVALS, Draft
+from storage.errors import Unknown
+from storage.limits import parse_amount, parse_limits, write_limits
+
+_UNDO = "undo"
+_EVERYWHERE = " As you run this bot, it holds wherever they use it."
+_ANSWERED = {
+    Answering.THREAD: "The progress and the video come in a thread on the card.",
+    Answering.REPLY: "The video comes as a reply to its card.",
+    Answering.CHANNEL: "The video comes as a message of its own.",
+}
+_PLACES = {CHANNELS: "channel", ROLES: "role"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What an order came to, and what takes it back."""
+
+    head: str
+    meaning: str = ""
+    undo: Mapping[str, Any] | None = None
+
+
+class Admin:
+    """Takes orders from a scope's admins, and from operators, whose word goes further."""
+
+    def __init__(self, ports: Ports, intake: Intake, now_ms: Callable[[], int]) -> None:
+        self._ports, self._intake, self._now_ms = ports, intake, now_ms
+        self._verbs: Mapping[str, Callable[[Order], Awaitable[_Done | Message]]] = {
+            "limit": self._limit,
+            "grant": self._grant,
+            "clear": self._clear,
+            "budget": self._budget,
+            "block": self._block,
+            "unblock": self._unblock,
+            "approvals": self._approvals,
+            "channels": self._places,
+            "roles": self._places,
+            "models": self._models,
+            "thread": self._thread,
+            "alerts": self._alerts,
+            "spoiler": self._spoiler,
+            "pause": self._pause,
+            "resume": self._resume,
+            "usage": self._usage,
+            "show": self._show,
+        }
+
+    async def order(self, order: Order) -> Answer:
+        """Do what an admin says, and say what it means."""
+        if not (order.is_admin or order.is_operator):
+            return Answer(message=sayings.not_yours("change this", "an admin here"))
+        do = self._verbs.get(order.verb)
+        try:
+            await self._intake.check_scope(order)
+            done = plain("There is no such order.") if do is None else await do(order)
+        except Refused as refused:
+            head, text = sayings.refused(refused, ZoneInfo(self._ports.settings.timezone))
+            return Answer(message=Message(head=head, text=text))
+        except Wrong as wrong:
+            return Answer(message=wrong.message)
+        return Answer(message=done if isinstance(done, Message) else await self._confirmed(order, done))
+
+    async def _confirmed(self, order: Asking, done: _Done) -> Message:
+        """Return what was done and what it means, with a button that takes it back."""
+        undo = () if done.undo is None else (await self._undo_action(order, done.undo),)
+        return plain(done.head, *([done.meaning] if done.meaning else []), actions=undo)
+
+    async def _undo_action(self, order: Asking, undo: Mapping[str, Any]) -> Action:
+        """Keep what was, as a draft of its own, for a day; of an order that comes twice, what was before the first."""
+        name = draft_id(_UNDO, order.id)
+        try:
+            await self._ports.store.draft(name)
+        except Unknown:
+            await self._ports.store.keep_draft(
+                Draft(
+                    id=name,
+                    user=f"user:{order.user}",
+                    place=place_of(order.scope.partition("/")[0], order),
+                    request={_UNDO: dict(undo), "scope": order.scope},
+                    inputs=(),
+                    refusal=None,
+                    job=None,
+                )
+            )
+        return Action(label="Undo", verb="undo", of=name)
+
+    async def undo(self, press: Press, draft: Draft) -> Answer:
+        """Put back what an order changed, for whoever gave it and still may."""
+        was = draft.request.get(_UNDO)
+        if was is None or draft.request.get("scope") != press.scope:
+            return Answer(message=sayings.NOT_FOUND)
+        may = press.is_operator or (press.is_admin and was.get("by") != "operator")
+        if not may:
+            return Answer(message=sayings.not_yours("undo this", "an admin here"))
+        return Answer(message=plain("Undone.", await self._put_back(press, was)))
+
+    async def _put_back(self, press: Press, was: Mapping[str, Any]) -> str:
+        store, scope = self._ports.store, f"scope:{press.scope}"
+        match was:
+            case {"subject": subject, "limits": None, "by": by}:
+                await store.clear_limits(subject, by=by)
+                return "It has no limits of its own again."
+            case {"subject": subject, "limits": limits, "by": by}:
+                await store.set_limits(subject, limits, by=by)
+                return f"The limit is {sayings.spoken(limits)} again."
+            case {"choice": name, "value": value}:
+                await store.choose(scope, name, value, by=f"user:{press.user}")
+        return "All is as it was before."
+
+    async def _limit(self, order: Order) -> _Done:
+        subject, by = orders.subject_of(order), orders.hand(order)
+        limits = orders.limits_of(order.words.get("amount", ""))
+        before = await self._rule(subject, by)
+        budget = orders.only(before, dollars=True) if subject.startswith("scope:") else ()
+        kept = () if orders.has_dollars(limits) else budget
+        await self._ports.store.set_limits(subject, write_limits(limits + kept), by=by)
+        worth_it = worth.of_limits(self._ports, limits, orders.members(order))
+        was = "Before: none of its own." if before is None else f"Before: {sayings.spoken(before)}."
+        reach = _EVERYWHERE if by == "operator" else " What the people who run this bot allow holds as well."
+        return _Done(
+            head=f"Limit for {orders.name_of(order, subject)}: {sayings.spoken(write_limits(limits))}.",
+            meaning=" ".join(filter(None, (worth_it, was))) + reach,
+            undo={"subject": subject, "limits": before, "by": by},
+        )
+
+    async def _clear(self, order: Order) -> _Done:
+        subject, by = orders.subject_of(order), orders.hand(order)
+        before = await self._rule(subject, by)
+        if not await self._ports.store.clear_limits(subject, by=by):
+            raise Wrong(plain(f"{orders.name_of(order, subject)} had no limits of its own.", "Nothing was changed."))
+        undo = {"subject": subject, "limits": before, "by": by}
+        return _Done(
+            head=f"{orders.name_of(order, subject)} has no limits of its own any more.",
+            meaning=f"Before: {sayings.spoken(before)}.",
+            undo=undo,
+        )
+
+    async def _grant(self, order: Order) -> _Done:
+        subject, amount = orders.subject_of(order), orders.amount_of(order.words.get("amount", ""))
+        try:
+            raised = await self._ports.store.grant(
+                subject, amount, rules=self._ports.settings.rules, by=orders.hand(order)
+            )
+        except Unknown:
+            raise Wrong(
+                plain("There is no limit that counts in that unit.", "Set one first; nothing was changed.")
+            ) from None
+        return _Done(
+            head=f"{orders.name_of(order, subject)} may use {counted(amount)} more, once.",
+            meaning=f"On top of {', '.join(map(sayings.spoken, raised))}. A grant cannot be taken back.",
+        )
+
+    async def _budget(self, order: Order) -> _Done:
+        subject, by = f"scope:{order.scope}", orders.hand(order)
+        amount = orders.dollars_of(order.words.get("amount", ""))
+        before = await self._rule(subject, by)
+        limits = orders.only(before, dollars=False) + (parse_limits(f"{amount}{orders.MONTH}") if amount else ())
+        if limits:
+            await self._ports.store.set_limits(subject, write_limits(limits), by=by)
+        else:
+            await self._ports.store.clear_limits(subject, by=by)
+        was = sayings.spoken(write_limits(orders.only(before, dollars=True)))
+        meaning = "Only what the people who run this bot set holds now."
+        if amount:
+            meaning = worth.of_budget(self._ports, parse_amount(amount).number)
+        return _Done(
+            head=f"Budget: {amount} a month." if amount else "There is no budget of this server's own any more.",
+            meaning=f"{meaning} Before: {was}.",
+            undo={"subject": subject, "limits": before, "by": by},
+        )
+
+    async def _rule(self, subject: str, by: str) -> str | None:
+        """Return what the same hand set for a subject before."""
+        rows = await self._ports.store.limits(subject)
+        return next((row.limits for row in rows if row.set_by == by and row.limits), None)
+
+    async def _block(self, order: Order) -> _Done:
+        user = orders.user_of(order)
+        if user == order.user:
+            raise Wrong(plain("You cannot block yourself."))
+        choices = await self._choices(order)
+        undo = await self._choose(order, BLOCKED, dict(choices.blocked) | {user: orders.name_of(order, user)})
+        meaning = "They cannot ask for videos here; those in the making go on."
+        return _Done(head=f"{orders.name_of(order, user)} is blocked.", meaning=meaning, undo=undo)
+
+    async def _unblock(self, order: Order) -> _Done:
+        user, choices = orders.user_of(order), await self._choices(order)
+        if user not in choices.blocked:
+            raise Wrong(plain(f"{orders.name_of(order, user)} is not blocked.", "Nothing was changed."))
+        undo = await self._choose(order, BLOCKED, orders.without(choices.blocked, user))
+        return _Done(head=f"{orders.name_of(order, user)} may use the bot again.", undo=undo)
+
+    async def _approvals(self, order: Order) -> _Done:
+        switched = orders.is_on(order)
+        undo = await self._choose(order, APPROVALS, switched)
+        meaning = "A request over the budget can be put to an admin, who lets it through or not."
+        refused = "A request over the budget is refused."
+        return _Done(
+            head=f"Approvals are {'on' if switched else 'off'}.",
+            meaning=meaning if switched else refused,
+            undo=undo,
+        )
+
+    async def _places(self, order: Order) -> _Done:
+        """Say in which channels, or for which roles, the bot is used."""
+        word = _PLACES[order.verb]
+        choices = await self._choices(order)
+        before = choices.channels if order.verb == CHANNELS else choices.roles
+        found = orders.changed(order, word, before)
+        undo = await self._choose(order, order.verb, found or None)
+        head = f"{order.verb.capitalize()}: {orders.all_of(found.values())}."
+        where = "is used there alone" if order.verb == CHANNELS else "is for them alone, and for admins"
+        return _Done(head=head, meaning=f"The bot {where}." if found else "Nothing is closed any more.", undo=undo)
+
+    async def _models(self, order: Order) -> _Done:
+        known = {*self._ports.catalogue.models(), *self._ports.catalogue.offers}
+        model = order.words.get("model", "")
+        if model and model not in known:
+            raise Wrong(plain(f"There is no model {quoted(model)}.", f"Choose {listed(sorted(known))}."))
+        choices = await self._choices(order)
+        found = orders.changed(order, "model", {each: each for each in choices.models})
+        undo = await self._choose(order, MODELS, list(found) or None)
+        meaning = "No other may be asked for here." if found else "Whatever is on may be asked for."
+        return _Done(head=f"Models: {orders.all_of(found)}.", meaning=meaning, undo=undo)
+
+    async def _thread(self, order: Order) -> _Done:
+        how, channel = order.words.get("how", ""), order.words.get("channel", "")
+        if how not in set(Answering):
+            raise Wrong(plain("Say how videos come.", f"As {listed(list(Answering))}."))
+        choices = await self._choices(order)
+        undo = await self._choose(order, THREAD, dict(choices.thread) | {channel: how})
+        where = f"in {orders.name_of(order, channel)}" if channel else "wherever nothing else was chosen"
+        return _Done(head=f"Videos {where}: {how}.", meaning=_ANSWERED[Answering(how)], undo=undo)
+
+    async def _alerts(self, order: Order) -> _Done:
+        channel = order.words.get("channel", "")
+        if channel.lower() in orders.LIFTED:
+            undo = await self._choose(order, ALERTS, None)
+            return _Done(head="No channel is told.", meaning="Approvals are asked for below the card.", undo=undo)
+        undo = await self._choose(order, ALERTS, channel)
+        meaning = "Requests for approval are put there."
+        return _Done(head=f"Admins are told in {orders.name_of(order, channel)}.", meaning=meaning, undo=undo)
+
+    async def _spoiler(self, order: Order) -> _Done:
+        covered = orders.is_on(order)
+        undo = await self._choose(order, SPOILER, covered or None)
+        return _Done(
+            head=f"Videos come {'covered' if covered else 'open'}.",
+            meaning="Whoever wants to see one uncovers it." if covered else "Everybody here sees them at once.",
+            undo=undo,
+        )
+
+    async def _pause(self, order: Order) -> _Done:
+        if (await self._choices(order)).pause is not None:
+            raise Wrong(plain("It is paused already.", "Nothing was changed."))
+        undo = await self._choose(order, PAUSED, {"at_ms": self._now_ms(), "by_operator": not order.is_admin})
+        return _Done(head="Paused.", meaning="Nobody here can ask for a video; those in the making go on.", undo=undo)
+
+    async def _resume(self, order: Order) -> _Done:
+        pause = (await self._choices(order)).pause
+        if pause is None:
+            raise Wrong(plain("It is not paused.", "Nothing was changed."))
+        if pause.by_operator and not order.is_operator:
+            raise Wrong(sayings.not_yours("resume it", "the people who run this bot"))
+        await self._choose(order, PAUSED, None)
+        return _Done(head="It goes on.", meaning="Videos can be asked for again.")
+
+    async def _usage(self, order: Order) -> Message:
+        return await accounts.usage(self._ports, order)
+
+    async def _show(self, order: Order) -> Message:
+        choices, store, scope = await self._choices(order), self._ports.store, f"scope:{order.scope}"
+        by_operator = any(rule.approvals for rule in await store.scopes() if rule.scope == scope)
+        approvals = (await store.choices(scope)).get(APPROVALS, by_operator)
+        own = [row for row in await store.limits() if scope in {row.set_by, row.subject}]
+        limits = [
+            f"{row.subject.partition(':')[0]} {row.subject.partition('/')[2]}: {sayings.spoken(row.limits)}"
+            for row in own
+            if row.limits
+        ]
+        lines = (
+            f"Everybody: {sayings.spoken(self._ports.settings.user_limit)}",
+            *limits,
+            f"Approvals: {'on' if approvals else 'off'}",
+            f"Channels: {orders.all_of(choices.channels.values())}",
+            f"Roles: {orders.all_of(choices.roles.values())}",
+            f"Models: {orders.all_of(choices.models)}",
+            *([f"Blocked: {orders.all_of(choices.blocked.values())}"] if choices.blocked else []),
+            *(["Videos come covered"] if choices.spoiler else []),
+        )
+        return plain("Paused." if choices.pause else "How this bot is set here.", "\n".join(lines))
+
+    async def _choices(self, order: Asking) -> Choices:
+        return await chosen(self._ports.store, order.scope)
+
+    async def _choose(self, order: Order, name: str, value: Any) -> Mapping[str, Any]:
+        """Set a choice; what takes it back."""
+        before = await self._ports.store.choose(f"scope:{order.scope}", name, value, by=f"user:{order.user}")
+        return {"choice": name, "value": before}

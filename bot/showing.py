@@ -1,0 +1,222 @@
+"""What a person looks at privately: their videos, what is left to them, one job's details, help."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from bot import replies, sayings
+from bot.intake import subjects_of
+from bot.origins import is_reachable
+from bot.platforms.contract import Action, Asking, Item, Message, Moment, Style, Text
+from bot.ports import Ports
+from bot.wording import about, cut, money, provider, span
+from storage.contract import Job, Left, Trail
+from storage.states import FINAL, OPEN, State
+
+PAGE = 5
+_BATCH = 25
+_LINE_CHARS = 100
+_PROMPT_CHARS = 1500
+_GONE = frozenset({State.CANCELLED, State.FAILED})
+_MOMENTS = (
+    ("waited", {State.HELD, State.QUEUED}),
+    ("prepared", {State.PREPARING}),
+    ("rendered", {State.SUBMITTING, State.UNSURE, State.GENERATING, State.LATE}),
+    ("posted", {State.FETCHING, State.DELIVERING}),
+    ("kept", {State.KEPT}),
+)
+
+
+async def left_of(ports: Ports, asking: Asking) -> list[Left]:
+    """Return every limit that this person's next request must hold."""
+    return await ports.store.left(subjects_of(asking), ports.settings.rules)
+
+
+async def quota(ports: Ports, asking: Asking) -> Message:
+    """Return what is left, when it comes back, and every other limit in small print."""
+    left = await left_of(ports, asking)
+    own = sayings.personal(left)
+    others = "\n".join(sayings.taken(each) for each in left if each is not own)
+    if own is None:
+        return Message(head="Nothing limits how many videos you make.", small=(others,) if others else ())
+    frees: Text = () if own.frees_at_ms is None or not own.used else ("Room comes back ", Moment(own.frees_at_ms), ".")
+    return Message(head=f"{sayings.room(own)}.", text=frees, small=(others,) if others else ())
+
+
+async def jobs(ports: Ports, asking: Asking, page: int) -> Message:
+    """Return a page of the person's videos under what is left to them, the newest first."""
+    found = await _theirs(ports, asking, page * PAGE + 1)
+    shown = found[(page - 1) * PAGE : page * PAGE]
+    told = await quota(ports, asking)
+    if not found:
+        return Message(head="No videos yet.", text=("`/animate` with a picture and a sentence makes one.",))
+    older = Action(label="Show older", verb="jobs", of=f"p{page + 1}")
+    return Message(
+        head=told.head,
+        text=told.text,
+        small=told.small,
+        items=tuple([await line(ports, job) for job in shown]),
+        actions=(older,) if len(found) > page * PAGE else (),
+    )
+
+
+async def _theirs(ports: Ports, asking: Asking, most: int) -> list[Job]:
+    """Return the person's newest jobs that may be known of where they ask."""
+    found: list[Job] = []
+    skip = 0
+    while len(found) < most:
+        batch = await ports.store.jobs(user=f"user:{asking.user}", most=_BATCH, skip=skip)
+        found += [job for job in batch if is_reachable(asking, job)]
+        skip += _BATCH
+        if len(batch) < _BATCH:
+            break
+    return found
+
+
+async def open_jobs(ports: Ports, asking: Asking) -> list[Job]:
+    """Return the person's jobs in the making, wherever they were asked for: all of them count."""
+    theirs = await ports.store.jobs(user=f"user:{asking.user}", most=_BATCH)
+    return [job for job in theirs if job.state in OPEN and not job.hidden]
+
+
+async def line(ports: Ports, job: Job) -> Item:
+    """Return a job as one line with its one useful button."""
+    prompt = cut(job.request.get("prompt", ""), _LINE_CHARS)
+    return Item(quote=prompt or f"job {job.id}", small=await _standing(ports, job), action=await _useful(ports, job))
+
+
+async def _standing(ports: Ports, job: Job) -> Text:
+    if job.hidden and job.state not in FINAL:
+        return ("discarded",)
+    if job.state is State.DELIVERED:
+        return ("done ", Moment(job.ended_at_ms or job.state_since_ms), f", {money(job.price_usd_micros)}")
+    if job.state in _GONE:
+        return ("cancelled" if job.state is State.CANCELLED else "not made", f", job {job.id}")
+    offer = ports.catalogue.get(job.offer)
+    if offer is None:
+        return (f"waiting, job {job.id}",)
+    ahead = await ports.store.ahead(job.id) if job.state is State.QUEUED else 0
+    return (replies.progress(job, offer.spec, ports.paces.usual(offer.spec, job.seconds), ahead),)
+
+
+async def _useful(ports: Ports, job: Job) -> Action | None:
+    match job.state:
+        case State.DELIVERED:
+            reference = (await ports.store.references(job.id)).get("video", "")
+            return Action(label="Watch", link=reference) if reference else None
+        case State.KEPT:
+            return Action(label="Collect", verb="collect", of=job.id)
+        case State.FAILED:
+            return Action(label="Edit and try again", verb="edit", of=job.id)
+        case State.CANCELLED | State.FETCHING | State.DELIVERING:
+            return None
+    return None if job.hidden else Action(label="Cancel", verb="cancel", of=job.id)
+
+
+def details(ports: Ports, job: Job, trail: Sequence[Trail], *, may_delete: bool) -> Message:
+    """Return all there is to know of a job; words too long for a message come as a file."""
+    prompt, expanded = job.request.get("prompt", ""), job.actual_prompt or ""
+    is_long = len(prompt) + len(expanded) > _PROMPT_CHARS
+    delete = Action(label="Delete", verb="delete", of=job.id, style=Style.PLAIN)
+    return Message(
+        quote=cut(prompt, _PROMPT_CHARS) if is_long else prompt,
+        items=(Item(quote=cut(expanded, _PROMPT_CHARS), small=("As the model expanded it",)),) if expanded else (),
+        text=("\n".join(_facts(job, trail)),),
+        actions=(delete,) if may_delete and job.state is State.DELIVERED else (),
+        files=(_as_file(ports, prompt, expanded),) if is_long else (),
+    )
+
+
+def _facts(job: Job, trail: Sequence[Trail]) -> list[str]:
+    options = {name: value for name, value in job.request.get("options", {}).items() if name != "seed"}
+    told = ", ".join(f"{name} {value}" for name, value in options.items())
+    made = replies.changed(job.prepared)
+    return [
+        *([made] if made else []),
+        f"Offer: {job.offer}, {job.seconds} s{', ' if told else ''}{told}",
+        *([f"Seed: {job.seed}"] if job.seed is not None else []),
+        f"Cost: {_cost(job)}",
+        f"Time: {_times(trail) or 'just begun'}",
+        f"Job: {job.id}",
+    ]
+
+
+def _cost(job: Job) -> str:
+    """Return what a job cost its person, or may."""
+    match job.state:
+        case State.DELIVERED:
+            price = job.price_usd_micros
+            return f"{money(price)}, charged on delivery" if price else money(price)
+        case State.FAILED | State.CANCELLED:
+            billed = (
+                f", though {provider(job.offer)} billed {money(job.cost_usd_micros)}" if job.cost_usd_micros else ""
+            )
+            own_discard = job.discarded_by == job.subjects.user and bool(job.cost_usd_micros)
+            return f"{money(job.price_usd_micros)}, as it was made" if own_discard else f"nothing was charged{billed}"
+    return f"{about(job.price_usd_micros)}, charged only on delivery"
+
+
+def _times(trail: Sequence[Trail]) -> str:
+    """Return how long a job was at what, as its history tells."""
+    spent: dict[str, int] = {}
+    for here, after in pairwise(trail):
+        for name, states in _MOMENTS:
+            if here.target in states:
+                spent[name] = spent.get(name, 0) + after.at_ms - here.at_ms
+    return ", ".join(f"{name} {span(spent[name] / 1000)}" for name, _ in _MOMENTS if spent.get(name, 0) >= 500)
+
+
+def _as_file(ports: Ports, prompt: str, expanded: str) -> Path:
+    """Write the words whole where files in the making lie; they go with this process."""
+    folder = Path(tempfile.mkdtemp(dir=ports.spare, prefix="words-"))
+    path = folder / "prompt.txt"
+    path.write_text(prompt + (f"\n\nAs the model expanded it:\n\n{expanded}" if expanded else ""), encoding="utf-8")
+    return path
+
+
+_HELP = (
+    "`/animate` with a picture and how it should move: the boat leaves the bay, slow pull back.",
+    "Or open a message with a picture, then Apps, Animate this image. A voice message can be its sound.",
+    "The video comes in the thread, with Again, Edit and Continue. You pay nothing for one that fails.",
+    "`/jobs` shows your videos, `/quota` what is left to you, `/collect` what could not be posted.",
+    "Admins set limits, budget and channels with `/animate-admin`.",
+)
+
+
+def help_page() -> Message:
+    """Return what the bot does, in five lines."""
+    return Message(
+        head="A picture and a sentence become a video.", text=("\n".join(_HELP),), actions=(sayings.MY_VIDEOS,)
+    )
+
+
+_TRY_FIRST = (
+    "1. `/animate` with a picture and how it should move.",
+    "2. Open a message with a picture, then Apps, Animate this image.",
+    "3. `/animate-admin` for limits, budget, channels and who is told when something breaks.",
+)
+
+
+def installed(ports: Ports, name: str, lacks: Sequence[str]) -> Message:
+    """Return what whoever added the bot reads first: what is missing, else that it works, and what to try."""
+    on = [offer for offer in ports.catalogue.on() if not offer.spec.renders_here]
+    missing = _missing(lacks, has_offers=bool(on))
+    budget = ports.settings.rules.scope_budget_usd_micros
+    has_budget = "There is no budget yet." if budget is None else f"The budget is {money(budget)} a month."
+    sellers = sorted({offer.provider.label or offer.provider.id for offer in on})
+    goes = f" Pictures and sentences go to {', '.join(sellers)}." if sellers else ""
+    return Message(
+        head=f"Stillmotion cannot do its work in {name} yet." if missing else f"Stillmotion works in {name}.",
+        text=("\n".join([*missing, *_TRY_FIRST]),),
+        small=(f"For each member: {ports.settings.user_limit}. {has_budget}{goes}",),
+        actions=(Action(label="Help", verb="help"),),
+    )
+
+
+def _missing(lacks: Sequence[str], *, has_offers: bool) -> list[str]:
+    told = [f"It lacks {', '.join(lacks)}: whoever manages this server can give it."] if lacks else []
+    no_key = "No provider's key is set, so only the preview works: the bot's operator can add one."
+    return told if has_offers else [*told, no_key]

@@ -1,0 +1,63 @@
+"""What a limit or a budget means in money, at the price of a usual video."""
+
+from __future__ import annotations
+
+from bot import refusing
+from bot.ports import Ports
+from bot.refusals import Refused
+from bot.router import Candidate, Preferences, Wish, candidates
+from bot.wording import money
+from storage.limits import Limit, Unit
+
+_SIDE_PX = 1000
+
+
+def usual(ports: Ports) -> Candidate | None:
+    """Return the offer that a request without any wishes goes to, or None where none is on or priced."""
+    wish = Wish(
+        prompt="a", model=None, options={}, has_audio=False, width=_SIDE_PX, height=_SIDE_PX, is_admin=False, is_operator=False
+    )  # fmt: skip
+    preferences = Preferences(default_model=ports.settings.default_model)
+    try:
+        found = candidates(ports.catalogue, wish, preferences)
+    except Refused:
+        return None
+    return next((each for each in found if each.usd_micros), None)
+
+
+def of_limits(ports: Ports, limits: tuple[Limit, ...], members: int | None) -> str:
+    """Return what a set of limits allows at most: `30 members, up to $75.00 a day at wan2.5, 720p, 5 s.`"""
+    told = [_most(ports, limit, members or 1) for limit in limits]
+    found = ", ".join(each for each in told if each)
+    return f"{_people(members)} to {found}." if found else ""
+
+
+def _people(members: int | None) -> str:
+    if members is None:
+        return "For each: up"
+    return "Up" if members == 1 else f"{members} members, up"
+
+
+def _most(ports: Ports, limit: Limit, members: int) -> str:
+    per = refusing.per(limit.window.name)
+    if limit.amount.unit is Unit.USD:
+        return f"{money(limit.amount.number * members)} {per}"
+    found = usual(ports)
+    if found is None or found.usd_micros is None:
+        return ""
+    length_s = int(found.options["duration"])
+    videos = limit.amount.number if limit.amount.unit is Unit.VIDEOS else limit.amount.number / length_s
+    return f"{money(round(videos * found.usd_micros) * members)} {per} at {_video(found)}"
+
+
+def _video(found: Candidate) -> str:
+    return f"{found.offer.spec.model}, {found.options['resolution']}, {found.options['duration']} s"
+
+
+def of_budget(ports: Ports, usd_micros: int) -> str:
+    """Return how many usual videos a month's budget pays for."""
+    found = usual(ports)
+    if found is None or not found.usd_micros:
+        return "It counts what providers bill."
+    videos = usd_micros // found.usd_micros
+    return f"That is about {videos} {'video' if videos == 1 else 'videos'} at {_video(found)}."

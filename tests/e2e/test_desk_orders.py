@@ -1,0 +1,291 @@
+"""What admins order at the desk: confirmed with what it means in money, bounded to their scope, and undone by a press."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.choices import chosen
+from bot.platforms.contract import Answering
+from storage.states import State
+from tests.e2e.lobby import ADA, ANA, BEN, ELSEWHERE, OP, Lobby, labels, of, opened, words
+
+ADMIN = {"user": ADA, "is_admin": True}
+OPERATOR = {"user": OP, "is_operator": True}
+VERBS = [
+    "limit",
+    "grant",
+    "clear",
+    "budget",
+    "block",
+    "unblock",
+    "approvals",
+    "channels",
+    "roles",
+    "models",
+    "thread",
+    "alerts",
+    "pause",
+    "resume",
+    "usage",
+    "show",
+]
+
+
+async def rows(lobby: Lobby) -> dict[tuple[str, str], str]:
+    return {(row.subject, row.set_by): row.limits for row in await lobby.bot.store.limits()}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_only_admins_and_operators_order(tmp_path: Path, verb: str) -> None:
+    """Whatever it is; and from a place that the operator did not allow not even they."""
+    async with opened(tmp_path) as lobby:
+        told = await lobby.order_as({"user": ANA, "is_moderator": True}, verb, amount="1/day", user=BEN)
+        assert words(told) == "You may not change this. Only an admin here can."
+        denied = await lobby.order_as(ADMIN | ELSEWHERE | {"scope_is_own": False}, verb, amount="1/day", user=BEN)
+        assert denied.head == "This bot may not be used here."
+        assert await rows(lobby) == {}
+        assert await lobby.bot.store.choices("scope:board/1") == {}
+
+
+async def test_a_limit_is_confirmed_with_what_it_means_in_money(tmp_path: Path) -> None:
+    """And with what it was before."""
+    async with opened(tmp_path) as lobby:
+        said = {"subject": "role:board/r1", "name": "@Members", "members": "30"}
+        await lobby.order("limit", amount="3/day", **said)
+        told = await lobby.order("limit", amount="5/day", **said)
+        assert words(told) == (
+            "Limit for @Members: 5 videos a day. 30 members, up to $75.00 a day at wan2.5, 720p, 5 s. Before: 3 videos a day. "
+            "What the people who run this bot allow holds as well."
+        )
+        assert await rows(lobby) == {("role:board/r1", "scope:board/1"): "5/day"}
+
+
+@pytest.mark.parametrize(
+    ("amount", "meaning"),
+    [
+        ("60s/week", "For each: up to $6.00 a week at wan2.5, 720p, 5 s."),
+        ("$20/month", "For each: up to $20.00 a month."),
+        ("2/day,$5/24h", "For each: up to $1.00 a day at wan2.5, 720p, 5 s, $5.00 in 24 hours."),
+        ("none", "Before: none of its own."),
+    ],
+)
+async def test_each_unit_has_its_meaning(tmp_path: Path, amount: str, meaning: str) -> None:
+    """Nobody sets a number without seeing the bill."""
+    async with opened(tmp_path) as lobby:
+        assert meaning in words(await lobby.order("limit", subject=f"user:{BEN}", amount=amount))
+
+
+async def test_an_operator_s_limit_holds_everywhere_an_admin_s_in_its_scope(tmp_path: Path) -> None:
+    """An admin can only lower."""
+    async with opened(tmp_path, user_limit="5/day") as lobby:
+        await lobby.order("limit", subject=f"user:{ANA}", amount="1/day")
+        await lobby.order_as(OPERATOR, "limit", subject=f"user:{BEN}", amount="9/day")
+        assert await rows(lobby) == {(f"user:{ANA}", "scope:board/1"): "1/day", (f"user:{BEN}", "operator"): "9/day"}
+        await lobby.accepted()
+        assert "used your 1 video" in (await lobby.refused()).head
+        await lobby.accepted(**ELSEWHERE)
+
+
+@pytest.mark.parametrize("subject", ["scope:board/9", "user:discord/1", "all", "user:board/", "everyone"])
+async def test_an_order_reaches_nobody_outside_its_scope(tmp_path: Path, subject: str) -> None:
+    """Not by any way of writing it."""
+    async with opened(tmp_path) as lobby:
+        for verb in ("limit", "grant", "clear"):
+            assert "nobody of this server" in (await lobby.order(verb, subject=subject, amount="1/day")).head
+        assert await rows(lobby) == {}
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "head"),
+    [
+        ("limit", {"amount": "lots"}, "'lots' is no limit."),
+        ("limit", {}, "nothing is no limit."),
+        ("grant", {"amount": "1/day"}, "'1/day' is nothing to grant."),
+        ("grant", {"amount": "3"}, "There is no limit that counts in that unit."),
+        ("clear", {}, "this server had no limits of its own."),
+        ("budget", {"amount": "plenty"}, "'plenty' is no budget."),
+        ("block", {"user": "discord/1"}, "Name a member of this server."),
+        ("block", {"user": ADA}, "You cannot block yourself."),
+        ("unblock", {"user": BEN, "name": "@Ben"}, "@Ben is not blocked."),
+        ("channels", {}, "Name a channel to add or remove, or allow all."),
+        ("channels", {"do": "remove", "channel": "board/2"}, "board/2 is not in that list."),
+        ("models", {"model": "wan9"}, "There is no model 'wan9'."),
+        ("thread", {"how": "loudly"}, "Say how videos come."),
+        ("resume", {}, "It is not paused."),
+        ("usage", {"since": "long"}, "'long' is no length of time."),
+        ("usage", {"by": "scope"}, "Usage cannot be summed by 'scope'."),
+        ("nonsense", {}, "There is no such order."),
+    ],
+)
+async def test_an_order_that_cannot_be_done_says_what_would(
+    tmp_path: Path, verb: str, given: dict[str, str], head: str
+) -> None:
+    """And changes nothing."""
+    async with opened(tmp_path) as lobby:
+        told = await lobby.order(verb, **given)
+        assert told.head == head
+        assert told.actions == ()
+        assert await rows(lobby) == {}
+        assert await lobby.bot.store.choices("scope:board/1") == {}
+
+
+# An order, what it says, and what stands after it.
+ORDERS: list[tuple[str, dict[str, str], str]] = [
+    ("limit", {"amount": "5/day"}, "Limit for this server: 5 videos a day."),
+    ("budget", {"amount": "50"}, "Budget: $50.00 a month."),
+    ("block", {"user": BEN, "name": "@Ben"}, "@Ben is blocked."),
+    ("approvals", {"switch": "on"}, "Approvals are on."),
+    ("channels", {"channel": "board/2", "name": "#videos"}, "Channels: #videos."),
+    ("roles", {"role": "board/r1", "name": "@Makers"}, "Roles: @Makers."),
+    ("models", {"model": "wan2.6@other"}, "Models: wan2.6@other."),
+    ("thread", {"how": "reply"}, "Videos wherever nothing else was chosen: reply."),
+    ("thread", {"how": "channel", "channel": "board/2", "name": "#videos"}, "Videos in #videos: channel."),
+    ("alerts", {"channel": "board/4", "name": "#ops"}, "Admins are told in #ops."),
+    ("pause", {}, "Paused."),
+]
+
+
+async def _standing(lobby: Lobby) -> Any:
+    store = lobby.bot.store
+    return await rows(lobby), await store.choices("scope:board/1")
+
+
+@pytest.mark.parametrize(("verb", "given", "head"), ORDERS, ids=[f"{verb}-{i}" for i, (verb, *_) in enumerate(ORDERS)])
+async def test_every_order_is_undone_by_one_press(tmp_path: Path, verb: str, given: dict[str, str], head: str) -> None:
+    """For a day, over restarts, for whoever gave it and is still an admin."""
+    async with opened(tmp_path) as lobby:
+        before = await _standing(lobby)
+        told = await lobby.order(verb, **given)
+        assert told.head == head
+        assert await _standing(lobby) != before
+        undo = of(told, "Undo")
+        for who in (ADMIN | {"is_admin": False}, ADMIN | ELSEWHERE, {"user": BEN, "is_admin": True}):
+            await lobby.told("undo", undo, **who)
+        assert await _standing(lobby) != before
+        assert (await lobby.told("undo", undo, **ADMIN)).head == "Undone."
+        assert await _standing(lobby) == before
+
+
+async def test_an_admin_who_is_no_operator_undoes_no_operator_s_limit(tmp_path: Path) -> None:
+    """Though the same person gave it."""
+    async with opened(tmp_path) as lobby:
+        told = await lobby.order_as(ADMIN | {"is_operator": True}, "limit", amount="5/day")
+        assert "You may not undo this." in (await lobby.told("undo", of(told, "Undo"), **ADMIN)).head
+        assert await rows(lobby) == {("scope:board/1", "operator"): "5/day"}
+
+
+async def test_an_order_that_comes_twice_is_undone_to_what_was_before_the_first(tmp_path: Path) -> None:
+    """Platforms deliver again."""
+    async with opened(tmp_path) as lobby:
+        twice = [await lobby.order_as(ADMIN | {"id": "order-1"}, "limit", amount="5/day") for _ in range(2)]
+        assert of(twice[0], "Undo") == of(twice[1], "Undo")
+        await lobby.told("undo", of(twice[1], "Undo"), **ADMIN)
+        assert await rows(lobby) == {}
+
+
+async def test_a_budget_and_a_limit_of_the_server_stand_side_by_side(tmp_path: Path) -> None:
+    """Setting one does not lift the other."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("limit", amount="40/day")
+        assert "That is about 100 videos at wan2.5, 720p, 5 s. Before: no limit." in words(
+            await lobby.order("budget", amount="$50")
+        )
+        assert await rows(lobby) == {("scope:board/1", "scope:board/1"): "40/day,$50.00/month"}
+        await lobby.order("limit", amount="20/day")
+        assert await rows(lobby) == {("scope:board/1", "scope:board/1"): "20/day,$50.00/month"}
+        await lobby.order("budget", amount="none")
+        assert await rows(lobby) == {("scope:board/1", "scope:board/1"): "20/day"}
+
+
+async def test_a_grant_raises_a_limit_once(tmp_path: Path) -> None:
+    """And says that it cannot be taken back."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("limit", subject=f"user:{ANA}", amount="1/day")
+        told = await lobby.order("grant", subject=f"user:{ANA}", amount="2", name="@Ana")
+        assert words(told) == "@Ana may use 2 videos more, once. On top of 1 video a day. A grant cannot be taken back."
+        for _ in range(3):
+            await lobby.accepted()
+        await lobby.refused()
+
+
+async def test_who_is_blocked_asks_nothing_until_they_are_let_in_again(tmp_path: Path) -> None:
+    """Here only."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("block", user=BEN, name="@Ben")
+        await lobby.refused(user=BEN)
+        await lobby.accepted(user=BEN, **ELSEWHERE)
+        assert (await lobby.order("unblock", user=BEN, name="@Ben")).head == "@Ben may use the bot again."
+        await lobby.accepted(user=BEN)
+
+
+async def test_a_list_grows_shrinks_and_is_lifted(tmp_path: Path) -> None:
+    """What it then holds is said each time."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("channels", channel="board/2", name="#a")
+        assert (await lobby.order("channels", channel="board/3", name="#b")).head == "Channels: #a, #b."
+        assert (await lobby.order("channels", do="remove", channel="board/2")).head == "Channels: #b."
+        assert "It is in #b." in words(await lobby.refused())
+        assert words(await lobby.order("channels", do="all")) == "Channels: all. Nothing is closed any more."
+        await lobby.accepted()
+
+
+async def test_how_a_channel_is_answered_is_chosen_for_each(tmp_path: Path) -> None:
+    """Its own choice goes before that of all."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("thread", how="reply")
+        await lobby.order("thread", how="channel", channel="board/2")
+        choices = await chosen(lobby.bot.store, "board/1")
+        assert (choices.answering("board/2"), choices.answering("board/3")) == (Answering.CHANNEL, Answering.REPLY)
+        assert (await chosen(lobby.bot.store, "board/9")).answering("board/2") is Answering.THREAD
+
+
+async def test_what_an_operator_paused_no_admin_resumes(tmp_path: Path) -> None:
+    """And what is in the making goes on."""
+    async with opened(tmp_path) as lobby:
+        job = await lobby.accepted()
+        await lobby.order_as(OPERATOR, "pause")
+        assert (await lobby.order("pause")).head == "It is paused already."
+        assert "The people who run it can resume it." in words(await lobby.refused())
+        assert "Only the people who run this bot can." in words(await lobby.order("resume"))
+        assert (await lobby.job(job.id)).state is State.PREPARING
+        assert (await lobby.order_as(OPERATOR, "resume")).head == "It goes on."
+        await lobby.accepted()
+
+
+@pytest.mark.parametrize("by", ["user", "channel", "offer", "day"])
+async def test_usage_is_of_this_scope_alone(tmp_path: Path, by: str) -> None:
+    """Summed, with every line as a table."""
+    async with opened(tmp_path) as lobby:
+        assert (await lobby.order("usage", by=by)).head == "Nothing was used in that time."
+        await lobby.at(State.DELIVERED)
+        await lobby.accepted(user=BEN, **ELSEWHERE)
+        told = await lobby.order("usage", by=by, since="24h")
+        assert told.head == "1 video in 24 hours, $0.45 billed by providers."
+        assert "1 video, $0.50 charged" in words(told)
+        [table] = told.files
+        assert table.read_text().splitlines()[0] == f"{by},videos,seconds,charged_usd,billed_usd,reserved_usd"
+        assert len(table.read_text().splitlines()) == 2
+        assert BEN not in table.read_text()
+
+
+async def test_what_is_set_is_shown_in_one_answer(tmp_path: Path) -> None:
+    """Everything an admin can change, as it stands."""
+    async with opened(tmp_path, user_limit="5/day") as lobby:
+        for verb, given, _ in ORDERS:
+            await lobby.order(verb, **given)
+        told = words(await lobby.order("show"))
+        for line in (
+            "Paused.",
+            "Everybody: 5 videos a day",
+            "scope 1: 5 videos a day, $50.00 a month",
+            "Approvals: on",
+            "Channels: #videos",
+            "Roles: @Makers",
+            "Models: wan2.6@other",
+            "Blocked: @Ben",
+        ):
+            assert line in told
+        assert labels(await lobby.order("show")) == []
