@@ -295,7 +295,9 @@ def edit(world: World, message: Message, body: Json, files: tuple[Upload, ...], 
     content = body["content"] or "" if "content" in body else message.content
     if not (content or components or attachments or body.get("embeds", message.embeds)):
         raise Refused(400, 50006, "Cannot send an empty message")
-    moderate(message.channel, content)
+    moderate(
+        message.channel, "\n".join([content, *(each["content"] for each in walk(components) if each["type"] == 10)])
+    )
     message.content, message.components, message.attachments = content, components, attachments
     message.embeds = body.get("embeds", message.embeds) or []
     message.flags, message.edited_s = flags, world.now_s()

@@ -1,0 +1,278 @@
+"""A job's card in its channel, the thread on it, and the one message in there that says how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import discord
+
+from bot.platforms.contract import Answering, Card, Moment, Standing, Text
+from bot.platforms.discord import drawing, markup
+from bot.platforms.discord.rest import (
+    HAS_THREAD,
+    UNKNOWN_CHANNEL,
+    UNKNOWN_MESSAGE,
+    Enclosed,
+    Json,
+    Letter,
+    Rest,
+    jobs_of,
+    unfiltered,
+)
+from bot.platforms.errors import PlatformDown
+
+MOST_EDITS = 8
+APART_MS = 5000
+_EDITED_FOR_MS = 50 * 60_000
+_THREAD_CHARS = 60
+_GONE = "gone"
+_MISSING = frozenset({UNKNOWN_CHANNEL, UNKNOWN_MESSAGE})
+_CONTAINER, _IS_V2 = 17, 1 << 15
+_WORDS_S = 3.0
+_UNNAMED = "Video"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stands:
+    """Where a job's messages stand, as ids, and what they last said, as hashes.
+
+    A `card` or `progress` that is GONE was there, or could not be posted, and is not tried again. `alone` where the card
+    carries the progress itself, `reply` where the outcome answers the card, `hidden` where the server's filter minds what
+    was asked for.
+    """
+
+    channel: str = ""
+    card: str = ""
+    thread: str = ""
+    progress: str = ""
+    alone: str = ""
+    reply: str = ""
+    hidden: str = ""
+    shown: str = ""
+    edits: str = "0"
+    said: str = ""
+    said_ms: str = "0"
+
+    @classmethod
+    def read(cls, standing: Standing) -> Stands:
+        """Return what a standing says, as far as it is known here."""
+        known = {each.name for each in fields(cls)}
+        return cls(**{word: value for word, value in standing.items() if word in known})
+
+    def told(self) -> Standing:
+        """Return it as a standing, without what is empty."""
+        return {word: value for word, value in asdict(self).items() if value}
+
+
+async def show(rest: Rest, card: Card, standing: Standing) -> Standing:
+    """Make the card, its thread and the progress say what they should; what Discord will never take is let go.
+
+    Raises:
+        PlatformDown: try again later.
+    """
+    drawn = await _Drawn.of(card)
+    stands = Stands.read(standing)
+    if not stands.channel:
+        stands = await _found_again(rest, card) or await _put(rest, drawn)
+    stands = await _with_progress(rest, card, await _with_thread(rest, card, stands))
+    try:
+        return (await _with_card(rest, drawn, stands)).told()
+    except PlatformDown:
+        if card.is_over or stands == Stands.read(standing):
+            raise
+        return stands.told()  # what was opened must be kept; the card itself is shown with the next change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Drawn:
+    """A card with the bytes of its picture; a picture that is not there any more is left out."""
+
+    card: Card
+    picture: bytes | None
+
+    @classmethod
+    async def of(cls, card: Card) -> _Drawn:
+        if card.picture is None:
+            return cls(card=card, picture=None)
+        try:
+            return cls(card=card, picture=await asyncio.to_thread(card.picture.path.read_bytes))
+        except OSError:
+            return cls(card=replace(card, picture=None), picture=None)
+
+    def letter(self, stands: Stands, *, is_hidden: bool) -> Letter:
+        """Write it; the picture goes along each time, as it is small and nothing shows an old one for certain."""
+        picture, files = self.card.picture, tuple[Enclosed, ...]()
+        if picture is not None and self.picture is not None:
+            alt = drawing.alt(picture.alt)
+            files = (Enclosed(name=drawing.still_name(picture), source=self.picture, alt=alt),)
+        return Letter(view=drawing.card(self.card, with_progress=bool(stands.alone), is_hidden=is_hidden), files=files)
+
+    def mark(self, stands: Stands) -> str:
+        """Return what tells whether it must be shown anew: neither for a moment that moved, nor within a quarter."""
+        card = self.card
+        quarter = int(card.fraction * 4) if stands.alone and card.fraction is not None else None
+        words = [card.prompt, card.head, *_lasting(card.text), *_lasting(card.small), card.link_label, card.link]
+        looks = [*map(asdict, card.actions), card.is_moving, stands.alone, quarter]
+        return _hash([words, looks], self.picture or b"")
+
+
+def place(card: Card) -> str:
+    """Return the channel or thread in which the card stands."""
+    return card.spot.thread or card.spot.channel
+
+
+async def _put(rest: Rest, drawn: _Drawn) -> Stands:
+    """Post the card; where it cannot stand nothing is tried again."""
+    card = drawn.card
+    stands = _begun(card)
+    stands = replace(stands, shown=drawn.mark(stands))
+
+    def send(is_hidden: bool) -> Awaitable[str]:
+        return rest.post(stands.channel, drawn.letter(stands, is_hidden=is_hidden), nonce=f"{card.job}:card")
+
+    try:
+        posted, is_hidden = await unfiltered(send)
+    except discord.HTTPException:
+        return replace(stands, card=_GONE)
+    return replace(stands, card=posted, hidden="yes" if is_hidden else "")
+
+
+async def _found_again(rest: Rest, card: Card) -> Stands | None:
+    """Return where everything stands that was posted by one who died before writing it down."""
+    found = await _ours(rest, place(card), card.job, lambda each: each["components"][0]["type"] == _CONTAINER)
+    if found is None:
+        return None
+    thread = found.get("thread", {}).get("id", "")
+    said = await _ours(rest, thread, card.job, lambda each: each["components"][0]["type"] != _CONTAINER)
+    return replace(_begun(card), card=found["id"], thread=thread, progress=said["id"] if said else "")
+
+
+async def _ours(rest: Rest, channel: str, job: str, fits: Callable[[Json], bool]) -> Json | None:
+    """Return our own newest message in components that has a button of the job."""
+    if not channel:
+        return None
+    try:
+        mine = await rest.mine(channel, most_pages=1)
+    except discord.HTTPException:
+        return None
+    marked = (each for each in mine if each["flags"] & _IS_V2 and job in jobs_of(each))
+    return next((each for each in marked if fits(each)), None)
+
+
+def _begun(card: Card) -> Stands:
+    reply = "yes" if card.answering is Answering.REPLY else ""
+    return Stands(channel=place(card), alone="yes" if _is_alone(card) else "", reply=reply)
+
+
+def _is_alone(card: Card) -> bool:
+    """Tell whether the card carries the progress itself: it stands in a thread, or may or can have none."""
+    return card.answering is not Answering.THREAD or bool(card.spot.thread) or not card.spot.server.isdigit()
+
+
+async def _with_thread(rest: Rest, card: Card, stands: Stands) -> Stands:
+    """Open the thread when there is something to say in it."""
+    if stands.card == _GONE or stands.alone or stands.thread or card.progress is None:
+        return stands
+    thread = await _opened(rest, card, stands)
+    return replace(stands, thread=thread, alone="" if thread else "yes")
+
+
+async def _opened(rest: Rest, card: Card, stands: Stands) -> str:
+    """Return the thread on the card, named by the sentence unless the server's filter minds it; nothing if there is none."""
+    name = markup.one_line(card.prompt, _THREAD_CHARS) or _UNNAMED
+
+    def start(is_hidden: bool) -> Awaitable[str]:
+        return rest.open_thread(stands.channel, stands.card, _UNNAMED if is_hidden else name)
+
+    try:
+        return (await unfiltered(start, is_hidden=bool(stands.hidden)))[0]
+    except discord.HTTPException as error:
+        return stands.card if error.code == HAS_THREAD else ""
+
+
+async def _with_progress(rest: Rest, card: Card, stands: Stands) -> Stands:
+    """Begin, change or end the message that says how far it is."""
+    if not stands.thread or stands.progress == _GONE:
+        return stands
+    if card.progress is None:
+        return await _ended(rest, card, stands)
+    view = drawing.progress(card)
+    said = _hash(drawing.components(view))
+    if not view.children or said == stands.said:
+        return stands
+    letter, now_ms = Letter(view=view), int(time.time() * 1000)
+    if not stands.progress:
+        return await _begin(rest, card, letter, replace(stands, said=said, said_ms=str(now_ms)))
+    if not _may_say(stands, now_ms):
+        return stands
+    return await _say(rest, letter, stands, replace(stands, said=said, said_ms=str(now_ms)))
+
+
+def _may_say(stands: Stands, now_ms: int) -> bool:
+    """Tell whether the last words have stood long enough, and Discord still takes edits of so old a message."""
+    age_ms = now_ms - discord.utils.snowflake_time(int(stands.progress)).timestamp() * 1000
+    return not 0 <= now_ms - int(stands.said_ms) < APART_MS and age_ms < _EDITED_FOR_MS
+
+
+async def _begin(rest: Rest, card: Card, letter: Letter, stands: Stands) -> Stands:
+    """Post the first words into the thread; a thread that takes none leaves them to the card."""
+    try:
+        return replace(stands, progress=await rest.post(stands.thread, letter, nonce=f"{card.job}:prog"))
+    except discord.HTTPException:
+        return replace(stands, progress=_GONE, alone="yes")
+
+
+async def _say(rest: Rest, letter: Letter, before: Stands, after: Stands) -> Stands:
+    """Change the words; while Discord limits that they are let go, as newer ones come."""
+    try:
+        await rest.edit(before.thread, before.progress, letter, within_s=_WORDS_S)
+    except PlatformDown:
+        return before
+    except discord.HTTPException as error:
+        return replace(after, progress=_GONE if error.code in _MISSING else after.progress)
+    return after
+
+
+async def _ended(rest: Rest, card: Card, stands: Stands) -> Stands:
+    """Shrink the words to what stays of them, or take them away."""
+    if not stands.progress:
+        return stands
+    with contextlib.suppress(discord.HTTPException):
+        if drawing.note(card).children:
+            await rest.edit(stands.thread, stands.progress, Letter(view=drawing.note(card)))
+        else:
+            await rest.delete(stands.thread, stands.progress)
+    return replace(stands, progress="", said="")
+
+
+async def _with_card(rest: Rest, drawn: _Drawn, stands: Stands) -> Stands:
+    """Change the card, at most so often until it is over; one that somebody deleted stays away."""
+    mark, edits = drawn.mark(stands), int(stands.edits)
+    if stands.card == _GONE or mark == stands.shown or (edits >= MOST_EDITS and not drawn.card.is_over):
+        return stands
+
+    def change(is_hidden: bool) -> Awaitable[None]:
+        return rest.edit(stands.channel, stands.card, drawn.letter(stands, is_hidden=is_hidden))
+
+    changed = replace(stands, shown=mark, edits=str(edits + 1))
+    try:
+        _, is_hidden = await unfiltered(change, is_hidden=bool(stands.hidden))
+    except discord.HTTPException as error:
+        return replace(changed, card=_GONE if error.code in _MISSING else stands.card)
+    return replace(changed, hidden="yes" if is_hidden else "")
+
+
+def _lasting(text: Text) -> list[str]:
+    """Return the words of a text without its moments, which count by themselves."""
+    return [part for part in text if not isinstance(part, Moment)]
+
+
+def _hash(told: Any, more: bytes = b"") -> str:
+    return hashlib.sha256(json.dumps(told).encode() + more).hexdigest()[:16]
