@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from bot import prices
 from bot.breaker import Breakers
 from bot.catalogue import Catalogue
+from bot.desk import Desk
 from bot.intake import Intake
 from bot.links import Links
 from bot.media.workbench import Workbench
@@ -28,7 +29,7 @@ from bot.settings import BadSettings, Settings
 from bot.spare import spare_folder
 from bot.waker import Waker
 from bot.worker import LEASE_S, Worker
-from providers.kit.provider import Connection, Provider
+from providers.kit.provider import Access, Api, Connection, Provider
 from providers.kit.registry import discover
 from storage.blobs import DirectoryBlobs
 from storage.contract import Facts, Move, Store
@@ -38,6 +39,7 @@ from storage.states import Event, State
 
 if TYPE_CHECKING:
     from bot.bucket import Bucket
+    from bot.platforms.discord.client import DiscordPlatform
 
 _PROBE_S = 3.0
 _UNKNOWN_OFFER_MS = (1800_000, 7 * 86_400_000)
@@ -54,9 +56,14 @@ class App:
     intake: Intake
     worker: Worker
     holder: str
+    chats: Mapping[str, DiscordPlatform]
 
     def waker(self) -> Waker:
         return Waker(self.ports, self.worker)
+
+    def desk(self, platform: str, wake: Callable[[str], None]) -> Desk:
+        """Return what a chat platform brings people's wishes to."""
+        return Desk(self.ports, self.intake, platform, wake=wake)
 
     @asynccontextmanager
     async def public_side(self, wake: Callable[[str], None], *, needed: bool = True) -> AsyncIterator[None]:
@@ -104,8 +111,12 @@ async def open_app(
     *,
     lease_s: float = LEASE_S,
     keeps_lease: bool = False,
+    chats: bool = False,
 ) -> AsyncIterator[App]:
-    """Open the store, the offers and the folders; with `keeps_lease` a job accepted here is leased from the start.
+    """Open the store, the offers and the folders.
+
+    With `keeps_lease` a job accepted here is leased from the start; with `chats` every chat platform that has a token is
+    there too.
 
     Raises:
         Unavailable: the database or the media folder cannot be used.
@@ -118,7 +129,8 @@ async def open_app(
         providers = discover()
         network = Network(settings, providers)
         stack.push_async_callback(network.close)
-        ports = _ports(settings, store, network, workroom, spare, platforms or {})
+        chatting = _chats(settings, network, workroom / "discord") if chats else {}
+        ports = _ports(settings, store, network, workroom, spare, {**(platforms or {}), **chatting})
         holder = uuid.uuid4().hex
         lease_ms = int(lease_s * 1000) if keeps_lease else 0
         await _settle_restored(store, ports.catalogue)
@@ -129,7 +141,27 @@ async def open_app(
             intake=Intake(ports, lease_ms=lease_ms, holder=holder),
             worker=Worker(ports, lease_s=lease_s, holder=holder),
             holder=holder,
+            chats=chatting,
         )
+
+
+def _chats(settings: Settings, network: Network, folder: Path) -> dict[str, DiscordPlatform]:
+    """Return the chat platforms that have a token, not yet running."""
+    token, base = settings.discord_bot_token, settings.discord_api_base_url
+    if token is None:
+        return {}
+    from bot.platforms.discord.client import DiscordPlatform
+
+    discord = DiscordPlatform(
+        token.get_secret_value(),
+        base,
+        folder,
+        operators=settings.admins,
+        allow_dm=settings.allow_dm,
+        proxy=network.proxy(base),
+        tls=network.tls,
+    )
+    return {discord.name: discord}
 
 
 def _ports(
@@ -197,6 +229,21 @@ async def open_network(settings: Settings) -> AsyncIterator[Catalogue]:
         yield Catalogue(network.providers, settings, settings.media / "work", apis=network.apis)
     finally:
         await network.close()
+
+
+@asynccontextmanager
+async def open_api(settings: Settings, access: Access) -> AsyncIterator[Api | None]:
+    """Open one API alone; None where there is no key for it.
+
+    Raises:
+        BadSettings: the certificates cannot be read.
+    """
+    api = Network(settings, {}).api(access)
+    try:
+        yield api
+    finally:
+        if api is not None:
+            await api.close()
 
 
 def open_store(settings: Settings) -> Store:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from bot import replies, sayings
 from bot.cards import resolution_of, spot_of, standing_of, user_of
+from bot.choices import chosen
 from bot.media.contract import BadVideo, Unjudged
 from bot.platforms.contract import Abilities, Action, ChatPlatform, Message, Moment, Notice, Parcel, Rung, Standing
 from bot.platforms.errors import PlaceGone, PlatformDown, TooBig
@@ -111,7 +112,8 @@ async def _placed(ports: Ports, platform: ChatPlatform, job: Job, tried: Sequenc
     """Return the message that carries the video: wherever it may have been posted by one who died, else posted now."""
     left = await ports.store.left(job.subjects, ports.settings.rules) if platform.abilities.cards else []
     standing = standing_of(await ports.store.references(job.id))
-    carried = parcel(ports, job, left=left, standing=standing)
+    is_spoiler = (await chosen(ports.store, job.subjects.scope.removeprefix("scope:"))).spoiler
+    carried = replace(parcel(ports, job, left=left, standing=standing), is_spoiler=is_spoiler)
     for rung in reversed(tried):
         found = await platform.find(replace(carried, rung=rung))
         if found is not None:
@@ -131,26 +133,24 @@ async def _posted(ports: Ports, platform: ChatPlatform, carried: Parcel, until_m
     try:
         return await platform.show_video(carried)
     except TooBig as big:
-        full = _full(ports, carried, until_ms)
-        smaller = await _shrunk(ports, full or carried, big.max_bytes or platform.abilities.upload_max_bytes)
-        if smaller is None and full is None:
-            raise
+        smaller = await _shrunk(ports, carried, big.max_bytes or platform.abilities.upload_max_bytes)
     if smaller is not None:
         with contextlib.suppress(TooBig):
-            reference = await platform.show_video(smaller)
+            reference = await platform.show_video(_linked(ports, smaller, until_ms))
             smaller.video.unlink(missing_ok=True)
             return reference
-    if full is None:
+    if ports.links.public is None:
         raise TooBig
-    return await platform.announce(_as_notice(full))
+    large = _with_small(carried, "It is too large for this place.")
+    return await platform.announce(_as_notice(_linked(ports, large, until_ms)))
 
 
-def _full(ports: Ports, carried: Parcel, until_ms: int) -> Parcel | None:
+def _linked(ports: Ports, carried: Parcel, until_ms: int) -> Parcel:
     """Return it with a link to the whole file, where the world can reach us; the same link however often it is made."""
     if ports.links.public is None:
-        return None
+        return carried
     link = Action(label="Full quality", link=ports.links.video(carried.job, until_ms // 1000))
-    message = _with_small(carried, "Full quality is there for a day: it ends ", Moment(until_ms), ".").message
+    message = _with_small(carried, "The link to its full quality ends ", Moment(until_ms), ".").message
     return replace(carried, message=replace(message, actions=(*message.actions, link)))
 
 
@@ -161,7 +161,7 @@ def _as_notice(carried: Parcel) -> Notice:
         what="done",
         spot=carried.spot,
         user=carried.user,
-        message=_with_small(carried, "It is too large for this place.").message,
+        message=carried.message,
         standing=carried.standing,
         rung=carried.rung,
     )

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from starlette.applications import Starlette
@@ -28,6 +29,30 @@ ANSWER_S = 2.0
 SWEPT_WITHIN_S = 30.0
 _HEADERS = {"Cache-Control": "no-store"}
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z ,'-]{0,99}")
+
+
+class Reporting(Protocol):
+    """A platform that knows how it is."""
+
+    @property
+    def status(self) -> str | None:
+        """Why it is down, in plain words, or None."""
+
+
+class Statuses(Mapping[str, str | None]):
+    """How each platform is, at the moment of looking."""
+
+    def __init__(self, platforms: Mapping[str, Reporting]) -> None:
+        self._platforms = platforms
+
+    def __getitem__(self, name: str) -> str | None:
+        return self._platforms[name].status
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._platforms)
+
+    def __len__(self) -> int:
+        return len(self._platforms)
 
 
 async def serve_health(app: Starlette, port: int, stop: asyncio.Event) -> None:

@@ -12,6 +12,8 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 QUIET = ("httpx", "httpcore", "uvicorn", "discord", "slack_sdk", "slack_bolt", "asyncio", "PIL")
+MUTE = ("discord.http",)
+"""Those whose very warnings print addresses, which may hold a token."""
 
 
 def set_up(level: str, form: str) -> None:
@@ -38,6 +40,8 @@ def set_up(level: str, form: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    for name in MUTE:
+        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def _message_stays(_: Any, __: str, event: EventDict) -> EventDict:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from bot.proxies import read_proxies
 from bot.settings import BadSettings, Settings, environment
 from providers.kit.errors import Unanswered
-from providers.kit.provider import Media, Provider
+from providers.kit.provider import Access, Media, Provider
 
 if TYPE_CHECKING:
     import httpx
@@ -35,7 +35,7 @@ class Network:
         self.providers, self._settings = providers, settings
         self._proxies = read_proxies(environment())
         self.apis: Mapping[str, HttpApi] = {
-            name: api for name, provider in providers.items() if (api := self._api(provider)) is not None
+            name: api for name, provider in providers.items() if (api := self.api(provider.access)) is not None
         }
         if self.apis:
             self.downloader  # noqa: B018  what is wrong with the settings is said at the start
@@ -73,8 +73,8 @@ class Network:
         except (Blocked, LinkDead, Unfinished, OSError) as error:
             raise Unanswered(f"the upload failed: {error}") from error
 
-    def _api(self, provider: Provider) -> HttpApi | None:
-        access = provider.access
+    def api(self, access: Access | None) -> HttpApi | None:
+        """Return the API behind a key of ours, for whoever asks to close; None where there is no key."""
         key = None if access is None else self._settings.key(access)
         if access is None or key is None:
             return None
@@ -83,28 +83,34 @@ class Network:
         bases = self._settings.bases(access)
 
         def new_client(within: httpx.Timeout, limits: httpx.Limits) -> httpx.AsyncClient:
-            return self._client(bases, within, limits)
+            return self.client(bases, within, limits)
 
         return HttpApi(access, key, bases, new_client=new_client, upload=self.upload)
 
-    def _client(self, bases: tuple[str, ...], within: httpx.Timeout, limits: httpx.Limits) -> httpx.AsyncClient:
+    def client(self, bases: tuple[str, ...], within: httpx.Timeout, limits: httpx.Limits) -> httpx.AsyncClient:
         """Return a client for some hosts, each reached through its proxy if it has one."""
         import httpx
 
         transports = {
             f"all://{urlsplit(base).netloc}": httpx.AsyncHTTPTransport(
-                verify=self._tls, limits=limits, proxy=self._proxy(base), trust_env=False
+                verify=self.tls, limits=limits, proxy=self.proxy(base), trust_env=False
             )
             for base in bases
         }
-        return httpx.AsyncClient(mounts=transports, timeout=within, verify=self._tls, trust_env=False)
+        return httpx.AsyncClient(mounts=transports, timeout=within, verify=self.tls, trust_env=False)
 
-    def _proxy(self, base: str) -> str | None:
+    def proxy(self, base: str) -> str | None:
+        """Return the URL of the proxy, which may hold a password, through which a host is reached; None for none."""
         url = urlsplit(base)
         return self._proxies.for_host(url.scheme, url.hostname or "", url.port or _PORTS[url.scheme])
 
     @cached_property
-    def _tls(self) -> ssl.SSLContext:
+    def tls(self) -> ssl.SSLContext:
+        """What is trusted, for every client alike.
+
+        Raises:
+            BadSettings: the certificates cannot be read.
+        """
         return _certificates()
 
 

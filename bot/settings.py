@@ -12,21 +12,27 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import (
-    Field,
-    SecretStr,
-    ValidationError,
-    create_model,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, SecretStr, ValidationError, create_model, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from bot.values import Address, BucketAddress, Counts, Key, Upper, Words, is_zone, unquoted
+from bot.values import (
+    Address,
+    Alerts,
+    BucketAddress,
+    Counts,
+    DatabaseAddress,
+    Key,
+    Limits,
+    People,
+    Scopes,
+    Upper,
+    Words,
+    Zone,
+    unquoted,
+)
 from providers.kit.provider import Access
 from providers.kit.registry import discover
 from storage.contract import HouseRules
-from storage.limits import BadAmount, parse_limits
 
 _AWS = (
     "AWS_ACCESS_KEY_ID",
@@ -54,7 +60,13 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_file=".env", frozen=True, extra="ignore")
 
-    database_url: str = _setting(
+    discord_bot_token: Key | None = _setting("DISCORD_BOT_TOKEN", None, "The bot's token, which turns Discord on.")
+    discord_api_base_url: Address = _setting(
+        "DISCORD_API_BASE_URL",
+        "https://discord.com/api/v10",
+        "Another address for Discord's API, as that of a proxy; the gateway's is taken from the API's own answer.",
+    )
+    database_url: DatabaseAddress = _setting(
         "STILLMOTION_DATABASE_URL",
         "sqlite:///stillmotion.db",
         "Where jobs, limits and both books are kept: `sqlite:///` and a path, relative to the working directory or, with a fourth slash, absolute.",
@@ -95,8 +107,26 @@ class Settings(BaseSettings):
         ge=1,
         le=3650,
     )
-    timezone: str = _setting(
+    timezone: Zone = _setting(
         "STILLMOTION_TIMEZONE", "UTC", "The zone whose days, weeks and months limits count in, like `Europe/Berlin`."
+    )
+    scopes: Scopes = _setting(
+        "STILLMOTION_SCOPES",
+        None,
+        "Servers that may use the bot, `discord/SERVER_ID` with commas between, or `*` for all. Default: those owned by whoever owns the Discord application, or by one of its team. `scopes allow` adds one, `scopes deny` shuts one out.",
+    )
+    allow_dm: bool = _setting(
+        "STILLMOTION_ALLOW_DM", False, "Whether videos may be asked for in direct messages: `on` or `off`."
+    )
+    admins: People = _setting(
+        "STILLMOTION_ADMINS",
+        (),
+        "Operators, `discord/USER_ID` with commas between. Whoever manages a server is admin there without being listed.",
+    )
+    alerts: Alerts | None = _setting(
+        "STILLMOTION_ALERTS",
+        None,
+        "Where operators are told what they must hear, once a cause: a channel, `discord/CHANNEL_ID`, or an https address that takes JSON, as chat webhooks do. `doctor` lists the same.",
     )
     default_model: str | None = _setting(
         "STILLMOTION_DEFAULT_MODEL",
@@ -108,7 +138,7 @@ class Settings(BaseSettings):
         ("price",),
         "In what order offers that can serve a request are tried: `price`, `speed` or a list of offers.",
     )
-    user_limit: str = _setting(
+    user_limit: Limits = _setting(
         "STILLMOTION_USER_LIMIT",
         "5/day",
         "What one person may use: `5/day` videos, `60s/day` seconds of video, `$20/month`; windows `day`, `week`, `month` or `24h`; several with commas all hold; `none` lifts it.",
@@ -177,32 +207,6 @@ class Settings(BaseSettings):
     def _blank_is_not_set(cls, given: dict[str, Any]) -> dict[str, Any]:
         plain = {name: unquoted(value) if isinstance(value, str) else value for name, value in given.items()}
         return {name: value for name, value in plain.items() if value != ""}
-
-    @field_validator("database_url")
-    @classmethod
-    def _only_sqlite(cls, url: str) -> str:
-        scheme = url.partition(":")[0]
-        if scheme != "sqlite":
-            raise ValueError(f"{scheme}: databases are not supported; write sqlite:/// and a path")
-        if not url.startswith("sqlite:///") or not url.removeprefix("sqlite:///"):
-            raise ValueError("write sqlite:/// and a path, with a fourth slash where the path is absolute")
-        return url
-
-    @field_validator("timezone")
-    @classmethod
-    def _a_zone(cls, name: str) -> str:
-        if not is_zone(name):
-            raise ValueError(f"there is no time zone {name}; write it like Europe/Berlin")
-        return name
-
-    @field_validator("user_limit")
-    @classmethod
-    def _limits(cls, text: str) -> str:
-        try:
-            parse_limits(text)
-        except BadAmount as bad:
-            raise ValueError(f"{bad} is no limit; write it like 5/day, 60s/day or $20/month") from None
-        return text
 
     def key(self, access: Access) -> str | None:
         """Return a provider's key, or None where it has none here."""
@@ -327,6 +331,8 @@ def table() -> list[tuple[str, str, str]]:
 
 
 def _written(default: Any) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
     return ",".join(default) if isinstance(default, tuple) else "" if default == {} else str(default)
 
 

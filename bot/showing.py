@@ -196,7 +196,7 @@ def help_page() -> Message:
 _TRY_FIRST = (
     "1. `/animate` with a picture and how it should move.",
     "2. Open a message with a picture, then Apps, Animate this image.",
-    "3. `/animate-admin` for limits, budget, channels and who is told when something breaks.",
+    "3. `/animate-admin` for limits, budget, channels and where approvals are asked for.",
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from bot import sayings
+from bot.choices import chosen
 from bot.delivery import parcel
 from bot.platforms.contract import Action, Asking, Message, Press, Style
 from bot.platforms.errors import PlaceGone, PlatformDown, PlatformError, TooBig
@@ -152,7 +153,8 @@ class Steering:
 
     async def _posted(self, asking: Asking, job: Job) -> str:
         platform = self._ports.platforms[job.place.platform]
-        carried = replace(parcel(self._ports, job), spot=asking.spot, standing={})
+        is_spoiler = (await chosen(self._ports.store, asking.scope)).spoiler
+        carried = replace(parcel(self._ports, job), spot=asking.spot, standing={}, is_spoiler=is_spoiler)
         return await platform.find(carried) or await platform.show_video(carried)
 
     async def end(self, job: Job, by: str) -> None:

@@ -10,8 +10,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 from pydantic_settings import NoDecode
 
+from storage.limits import BadAmount, parse_limits
+
 _QUOTES = "\"'"
 _COUNT = re.compile("[1-9][0-9]{0,5}")
+_LISTED = re.compile(r"discord/[0-9]{1,20}|slack/[A-Z0-9]{1,20}")
+
+EVERYWHERE = "*"
+LISTED_PLATFORMS = frozenset({"discord", "slack"})
+"""The platforms whose servers, workspaces and people a setting may list."""
 
 
 def unquoted(text: str) -> str:
@@ -47,6 +54,19 @@ def _words(given: Any) -> Any:
     return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
 
 
+def _scopes(given: tuple[str, ...]) -> tuple[str, ...]:
+    wrong = [each for each in given if each != EVERYWHERE and not _LISTED.fullmatch(each)]
+    if wrong or not given:
+        raise ValueError("write it like discord/SERVER_ID,slack/WORKSPACE_ID, or * for all")
+    return given
+
+
+def _people(given: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(_LISTED.fullmatch(each) for each in given):
+        raise ValueError("write it like discord/USER_ID,slack/USER_ID")
+    return given
+
+
 def _address(given: str) -> str:
     """Read a base address, which may carry a path."""
     url = urlsplit(given)
@@ -54,6 +74,29 @@ def _address(given: str) -> str:
     if not plain or not given.isascii() or url.port == 0:
         raise ValueError("write it like https://host or https://host/path")
     return given.rstrip("/")
+
+
+def _database(given: str) -> str:
+    scheme = given.partition(":")[0]
+    if scheme != "sqlite":
+        raise ValueError(f"{scheme}: databases are not supported; write sqlite:/// and a path")
+    if not given.startswith("sqlite:///") or not given.removeprefix("sqlite:///"):
+        raise ValueError("write sqlite:/// and a path, with a fourth slash where the path is absolute")
+    return given
+
+
+def _zone(given: str) -> str:
+    if not is_zone(given):
+        raise ValueError(f"there is no time zone {given}; write it like Europe/Berlin")
+    return given
+
+
+def _limits(given: str) -> str:
+    try:
+        parse_limits(given)
+    except BadAmount as bad:
+        raise ValueError(f"{bad} is no limit; write it like 5/day, 60s/day or $20/month") from None
+    return given
 
 
 def _bucket(given: str) -> str:
@@ -69,9 +112,25 @@ def _secret(given: SecretStr) -> SecretStr:
     return given
 
 
+def _alerts(given: SecretStr) -> SecretStr:
+    """Read where operators are told: a place, or a webhook whose address is a secret by itself."""
+    where = given.get_secret_value()
+    url = urlsplit(where)
+    is_webhook = url.scheme == "https" and url.hostname and "@" not in url.netloc and re.fullmatch(r"[!-~]+", where)
+    if not (is_webhook or _LISTED.fullmatch(where)):
+        raise ValueError("write it like discord/CHANNEL_ID or https://host/path")
+    return given
+
+
 Address = Annotated[str, AfterValidator(_address)]
+Alerts = Annotated[SecretStr, AfterValidator(_alerts)]
 BucketAddress = Annotated[str, AfterValidator(_bucket)]
 Counts = Annotated[dict[str, int], NoDecode, BeforeValidator(_pairs)]
+DatabaseAddress = Annotated[str, AfterValidator(_database)]
 Key = Annotated[SecretStr, AfterValidator(_secret)]
+Limits = Annotated[str, AfterValidator(_limits)]
+People = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words), AfterValidator(_people)]
+Scopes = Annotated[Annotated[tuple[str, ...], BeforeValidator(_words), AfterValidator(_scopes)] | None, NoDecode]
 Upper = BeforeValidator(_upper)
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Zone = Annotated[str, AfterValidator(_zone)]

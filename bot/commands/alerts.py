@@ -21,6 +21,7 @@ _SAID = {
     "spend_assumed": "nobody knows what a job cost, so that its price is assumed",
     "billed_above_reservation": "a bill was higher than what was reserved",
     "late_answer": "an answer to a paid call came too late to be used",
+    "removed": "{of} removed the bot, and its jobs were ended",
     "poison": "a request silenced three workers and was ended",
 }
 
@@ -32,4 +33,4 @@ def sentence(alert: Alert, zone: ZoneInfo) -> str:
     job = "" if alert.job is None else f", job {alert.job}"
     ticket = alert.facts.get("ticket")
     where = "" if not ticket else f", ticket {ticket}"
-    return f"{clock(alert.at_ms, zone)}: {_SAID.get(kind, alert.cause).format(who=who)}{job}{where}"
+    return f"{clock(alert.at_ms, zone)}: {_SAID.get(kind, alert.cause).format(who=who, of=of)}{job}{where}"

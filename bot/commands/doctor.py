@@ -15,6 +15,7 @@ import av
 
 from bot import wording
 from bot.app import open_store
+from bot.commands import chats
 from bot.commands.accounts import accounts, public_address
 from bot.commands.alerts import ACCOUNT, sentence
 from bot.commands.console import Exit, show, show_json
@@ -30,10 +31,10 @@ _WORTH_SAYING_BYTES = 1_000_000_000
 
 
 async def doctor(found: Settings, *, as_json: bool, probes: bool = False) -> Exit:
-    """Look at settings, store, media, disk, codecs, offers, accounts and the public address."""
+    """Look at settings, store, media, disk, codecs, offers, accounts, the public address and Discord."""
     asked, working = await accounts(found, probes=probes)
     here = [*_settings(), *await _store(found, working), *_media(found), *_disk(found), *_codecs(), *_offers(found)]
-    findings = [*here, *public_address(found), *asked]
+    findings = [*here, *public_address(found), *asked, *await chats.discord(found)]
     faulty = any(finding.state == "fault" for finding in findings)
     if as_json:
         show_json({"ok": not faulty, "findings": [asdict(finding) for finding in findings]})

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot.health import health_app, serve_health
+from bot.health import Statuses, health_app, serve_health
 from bot.serving import serving
 from storage.sqlite import SqliteStore
 from storage.states import FINAL, State
@@ -105,6 +105,23 @@ async def test_a_platform_that_is_down_makes_it_not_ready_until_it_is_back(tmp_p
         assert await here.wrong() == {"discord": "the token is not accepted"}
         here.platforms["discord"] = None
         assert (await here.told())[0] == 200
+
+
+@dataclass
+class Reporting:
+    """A platform that says how it is."""
+
+    status: str | None
+
+
+def test_statuses_are_those_of_the_moment() -> None:
+    """Nobody has to tell of a change."""
+    chat = Reporting("the token is not accepted")
+    statuses = Statuses({"discord": chat})
+    assert dict(statuses) == {"discord": "the token is not accepted"}
+    chat.status = None
+    assert dict(statuses) == {"discord": None}
+    assert len(statuses) == 1
 
 
 @pytest.mark.parametrize("reason", ["see https://canary.example", "canary1234", "canary: no", "", "canary " * 20])

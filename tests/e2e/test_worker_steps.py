@@ -238,9 +238,9 @@ async def test_a_platform_that_never_answers_holds_up_no_paid_call_and_the_video
     assert (inside(there, job).used_usd_micros, inside(there, job).spent_usd_micros) == (0, PRICE)
 
 
-async def test_a_video_too_big_for_its_place_is_kept_until_it_is_collected(tmp_path: Path) -> None:
-    """Collecting charges it, once."""
-    with world(plain(troubles=("too big",)), tmp_path / "w") as there:
+async def test_a_video_too_big_for_every_place_is_kept_until_it_is_collected(tmp_path: Path) -> None:
+    """However small it is made, there, in the channel and privately; collecting charges it, once."""
+    with world(plain(troubles=("too big",) * 6), tmp_path / "w") as there:
         async with started(there.setting) as bot:
             job = await bot.until(await bot.ask(), State.KEPT)
             assert inside(there, job).used_usd_micros == PRICE

@@ -55,7 +55,7 @@ async def test_a_bot_told_to_stop_with_jobs_in_each_state_stops_in_time_and_the_
         there.setting.clock = wall_clock
         server, board = there.servers[0], there.board
         async with started(there.setting) as bot:
-            board.troubles = ["gone", "down"]
+            board.troubles = ["gone", "gone", "gone", "down"]
             kept = await brought(bot, 1, State.KEPT)
             delivering = await brought(bot, 2, State.DELIVERING)
             server.script.end = "never"

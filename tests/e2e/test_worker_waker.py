@@ -16,6 +16,7 @@ from storage.states import State
 from tests.chaos.harness import Bot, Killed, Wire, started, wall_clock
 from tests.chaos.harness_life import Life, world
 from tests.fakes.backends import Sqlite
+from tests.fakes.platform import WITH_CARDS
 
 QUICK = Pace(usual_s=0.1, slow_s=1.0, first_look_s=0.01, every_s=0.02)
 SLOW = Pace(usual_s=60.0, slow_s=600.0, first_look_s=30.0, every_s=30.0)
@@ -135,3 +136,21 @@ async def test_waking_a_job_too_often_changes_nothing(tmp_path: Path) -> None:
             trail = [line.event for line in await bot.store.trail(job.id)]
     assert trail == ["accepted", "prepared", "submit", "ticket", "finished", "fetched", "posted"]
     assert (len(there.paid()), len(there.board.posted())) == (1, 1)
+
+
+async def test_what_a_step_owes_is_said_without_waiting_for_a_sweep(tmp_path: Path) -> None:
+    """The card at once, the failure as soon as it is known: the next sweep is half a minute away."""
+    with world(life(posts=("moderated",)), tmp_path / "w") as there:
+        there.setting.clock, there.board.abilities = wall_clock, WITH_CARDS
+        async with started(there.setting) as bot, waking(bot, sweep_s=30.0) as waker:
+            await asyncio.sleep(0.1)
+            job = await bot.ask()
+            waker.wake(job.id)
+            async with asyncio.timeout(10):
+                while not there.board.cards(job.id):  # noqa: ASYNC110 - the board is a file
+                    await asyncio.sleep(0.02)
+                await bot.worker.step(job.id)
+                waker.wake(job.id)
+                while not there.board.announced():  # noqa: ASYNC110 - the board is a file
+                    await asyncio.sleep(0.02)
+    assert there.board.cards(job.id)[-1]["state"].startswith("Refused by imagined.")

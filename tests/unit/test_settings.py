@@ -51,6 +51,15 @@ def test_lists_and_pairs_are_read_as_people_write_them() -> None:
     assert found.max_in_flight == {"local": 1, "wan2.5@fal": 2}
 
 
+def test_places_and_people_are_listed_by_platform_and_number() -> None:
+    """Nothing listed is not the same as an empty list: then the operator's own servers are meant."""
+    found = load(scopes="discord/1, slack/T0AB", admins="discord/7,")
+    assert (found.scopes, found.admins) == (("discord/1", "slack/T0AB"), ("discord/7",))
+    assert (load().scopes, load().admins, load().allow_dm) == (None, (), False)
+    assert load(scopes="*").scopes == ("*",)
+    assert load(allow_dm="on").allow_dm
+
+
 def test_dollars_are_whole_millionths() -> None:
     """No binary fraction ever touches money."""
     rules = load(budget_usd="0.1", scope_budget_usd="19.99").rules
@@ -90,6 +99,17 @@ def test_dollars_are_whole_millionths() -> None:
         ("NOVITA_BASE_URL", "http://127.0.0.1:99999", "Port out of range"),
         ("FAL_KEY", "secret and more", "letters that no key has"),
         ("FAL_KEY", "secrét", "letters that no key has"),
+        ("DISCORD_BOT_TOKEN", "Bot secret", "letters that no key has"),
+        ("DISCORD_API_BASE_URL", "discord.com/api", "write it like https://host"),
+        ("STILLMOTION_SCOPES", "1417245860123456789", "write it like discord/SERVER_ID"),
+        ("STILLMOTION_SCOPES", "discord/1, irc/2", "write it like discord/SERVER_ID"),
+        ("STILLMOTION_SCOPES", "discord/Harbour", "write it like discord/SERVER_ID"),
+        ("STILLMOTION_SCOPES", ",", "or * for all"),
+        ("STILLMOTION_ADMINS", "maya", "write it like discord/USER_ID"),
+        ("STILLMOTION_ADMINS", "*", "write it like discord/USER_ID"),
+        ("STILLMOTION_ALERTS", "http://chat.example.org/hooks/secret", "write it like discord/CHANNEL_ID"),
+        ("STILLMOTION_ALERTS", "#secret", "or https://host/path"),
+        ("STILLMOTION_ALLOW_DM", "maybe", "a valid boolean"),
         ("STILLMOTION_LOG_LEVEL", "loud", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("STILLMOTION_LOG_FORMAT", "xml", "'console' or 'json'"),
     ],
@@ -125,7 +145,7 @@ def test_a_price_list_that_is_none_is_refused(tmp_path: Path, text: str) -> None
 
 def test_a_secret_is_never_shown() -> None:
     """Not even where the settings are printed."""
-    assert "hush" not in repr(load(secret_key="hush"))
+    assert "hush" not in repr(load(secret_key="hush", discord_bot_token="hush", alerts="https://hush.example"))
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", ":Europe/Berlin", "CET-1CEST", "<+03>-3", "UTC", ""])
@@ -148,6 +168,8 @@ def test_the_login_names_a_person_even_without_a_password_entry(monkeypatch: pyt
 
 
 SAMPLES = {
+    "DISCORD_BOT_TOKEN": "hush.hush",
+    "DISCORD_API_BASE_URL": "http://127.0.0.1:9000/discord/api/v10",
     "STILLMOTION_DATABASE_URL": "sqlite:///other.db",
     "STILLMOTION_MEDIA_DIR": "kept",
     "STILLMOTION_MEDIA_BUCKET": "s3://kept/here",
@@ -158,6 +180,10 @@ SAMPLES = {
     "STILLMOTION_TRUSTED_HOSTS": "10.0.0.7:9000,bucket.lan",
     "STILLMOTION_KEEP_DAYS": "3",
     "STILLMOTION_TIMEZONE": "Europe/Berlin",
+    "STILLMOTION_SCOPES": "discord/1,slack/T1",
+    "STILLMOTION_ALLOW_DM": "on",
+    "STILLMOTION_ADMINS": "discord/7",
+    "STILLMOTION_ALERTS": "https://chat.example.org/hooks/hush",
     "STILLMOTION_DEFAULT_MODEL": "preview",
     "STILLMOTION_ROUTE": "speed",
     "STILLMOTION_USER_LIMIT": "7/day",

@@ -114,7 +114,7 @@ def _orders() -> Iterator[Json]:
     yield _order("roles", "Say which roles may use the bot.", do, role)
     yield _order("models", "Say which models may be used.", do, model)
     yield _order("thread", "Say how videos come: in a thread, as a reply, or by themselves.", how, channel)
-    yield _order("alerts", "Say where admins are told; without a channel nowhere.", channel)
+    yield _order("alerts", "Say where approvals are asked for; without a channel on the card.", channel)
     yield _order("spoiler", "Say whether videos come covered, as spoilers.", switch)
     yield _order("pause", "Take no more requests.")
     yield _order("resume", "Take requests again.")

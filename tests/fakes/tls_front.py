@@ -1,0 +1,64 @@
+"""A front that speaks TLS for a server on loopback that does not."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def tls_front(port: int, certificate: ssl.SSLContext) -> Iterator[int]:
+    """Pass connections on to the port, in a thread of its own; yields the front's own port."""
+    loop = asyncio.new_event_loop()
+    front = _Front(port)
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield asyncio.run_coroutine_threadsafe(front.open(certificate), loop).result(10)
+    finally:
+        asyncio.run_coroutine_threadsafe(front.close(), loop).result(10)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+class _Front:
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._passing: set[asyncio.Task[None]] = set()
+
+    async def open(self, certificate: ssl.SSLContext) -> int:
+        self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0, ssl=certificate)
+        port: int = self._server.sockets[0].getsockname()[1]
+        return port
+
+    async def close(self) -> None:
+        self._server.close()
+        for task in self._passing:
+            task.cancel()
+        await asyncio.gather(*self._passing, return_exceptions=True)
+
+    async def _pass_on(self, read: asyncio.StreamReader, write: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._passing.add(task)
+        behind_read, behind_write = await asyncio.open_connection("127.0.0.1", self._port)
+        try:
+            await asyncio.gather(_pump(read, behind_write), _pump(behind_read, write))
+        finally:
+            self._passing.discard(task)
+            behind_write.close()
+            write.close()
+
+
+async def _pump(read: asyncio.StreamReader, write: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(ConnectionError, ssl.SSLError):
+        while piece := await read.read(1 << 16):
+            write.write(piece)
+            await write.drain()
+    with contextlib.suppress(ConnectionError, RuntimeError):
+        write.close()
