@@ -648,6 +648,26 @@ class TestWords:
             world.server.advance(LATER_S)
             assert await posting.announce(world.notice()) == first
 
+    async def test_one_with_buttons_is_known_by_them_though_its_words_moved_on(self, world: World) -> None:
+        """What is left to somebody changes by the minute; the card, which has the same buttons, is not meant."""
+        message = Message(text=("You have 3 videos left.",), actions=(CANCEL, MORE))
+        later = replace(message, text=("You have 2 videos left.",))
+        async with world.bot() as posting:
+            await posting.show_card(world.card(), {})
+            first = await posting.announce(world.notice(message=message))
+            world.server.messages(world.general)[-1].nonce = None
+            world.server.advance(LATER_S)
+            assert await posting.announce(world.notice(message=later)) == first
+        assert world.server.messages(world.general)[-1].content.endswith("You have 3 videos left.")
+
+    async def test_one_that_is_about_its_person_names_them_and_does_not_ring(self, world: World) -> None:
+        """It is for others."""
+        async with world.bot() as posting:
+            await posting.announce(world.notice(is_about=True))
+        [said] = world.server.messages(world.general)
+        assert said.content.startswith(f"<@{world.maya.id}> ")
+        assert said.rings == frozenset()
+
     async def test_two_notices_of_a_job_are_two(self, world: World) -> None:
         """As those of two jobs are that say the same."""
         late = Message(text=("It is late.",))

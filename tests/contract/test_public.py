@@ -139,6 +139,21 @@ async def test_a_video_is_there_until_its_link_ends(tmp_path: Path) -> None:
         assert await side.status(good) == 404
 
 
+async def test_a_video_that_somebody_deleted_is_not_there_any_more(tmp_path: Path) -> None:
+    """Who deletes it for everybody means the link as well."""
+    async with front(tmp_path) as side:
+        job = await side.story.at(State.DELIVERING)
+        job = await side.story.work(job, Event.POSTED, message="1/2/3")
+        assert job.result is not None
+        path = side.bot.ports.blobs.path(job.result)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(BYTES)
+        good = side.links.video(job.id, int(time.time()) + 60).removeprefix(PUBLIC)
+        assert await side.status(good) == 200
+        await side.bot.store.deleted(job.id, by="Maya")
+        assert await side.status(good) == 404
+
+
 async def test_an_input_comes_whole_and_as_what_it_is(tmp_path: Path) -> None:
     """With its length, for no cache, and for nobody to guess at its type."""
     async with front(tmp_path) as side:

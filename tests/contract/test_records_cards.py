@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage.contract import Accepted, Job, Owed
+from storage.contract import DELETED, Accepted, Job, Owed
 from storage.states import TABLE, Event, Notice, Row, State
 from tests.fakes.story import ANA, DAY_MS, HOUR_MS, MINUTE_MS, Story, request
 
@@ -33,6 +33,42 @@ async def test_a_held_job_owes_its_card_too(story: Story) -> None:
     """It is what an admin approves or declines."""
     job = await story.hold(has_card=True)
     assert [each.job.id for each in await due(story)] == [job.id]
+
+
+async def test_a_held_job_owes_its_admins_a_question(story: Story) -> None:
+    """Once, in the commit that holds it; one that needs no approval, or has no card, asks nobody."""
+    job = await story.hold(has_card=True)
+    await story.hold()
+    await story.accept(has_card=True)
+    owed = await story.store.owed(platforms=["discord"], most=10)
+    assert [each.job.id for each in owed if each.notice is Notice.APPROVAL] == [job.id]
+    await story.store.said(job.id, Notice.APPROVAL, "message 8")
+    story.clock.forward(DAY_MS)
+    assert Notice.APPROVAL not in {each.notice for each in await story.store.owed(platforms=["discord"], most=10)}
+    assert (await story.store.references(job.id))["approval"] == "message 8"
+
+
+async def test_a_deleted_video_is_noted_once_with_who_took_it_away(story: Story) -> None:
+    """Its card is owed anew, and nothing leads to where it was."""
+    job = await story.at(State.DELIVERING, has_card=True)
+    job = await story.work(job, Event.POSTED, message="message 9")
+    await shown(story, job)
+    story.clock.forward(MINUTE_MS)
+    for by in ("Maya", "Ada"):
+        await story.store.deleted(job.id, by=by)
+    said = (await story.store.trail(job.id))[-1]
+    assert (said.event, said.target, said.detail, said.at_ms) == (DELETED, State.DELIVERED, "Maya", story.clock())
+    assert [each.job for each in await due(story)] == [job]
+    assert await story.store.references(job.id) == {"card": STANDING}
+
+
+async def test_where_no_video_stands_none_is_deleted(story: Story) -> None:
+    """A job that failed, one that is not over, and one that nobody knows."""
+    jobs = [await story.at(State.FAILED, has_card=True), await story.at(State.KEPT, has_card=True)]
+    before = [await story.store.trail(job.id) for job in jobs]
+    for job in (jobs[0].id, jobs[1].id, "00000000"):
+        await story.store.deleted(job, by="Maya")
+    assert [await story.store.trail(job.id) for job in jobs] == before
 
 
 async def test_a_command_that_comes_again_owes_nothing_anew(story: Story) -> None:

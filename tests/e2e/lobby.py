@@ -26,6 +26,7 @@ from bot.platforms.contract import (
 )
 from bot.platforms.contract import Desk as DeskPort
 from bot.platforms.errors import PlatformError
+from bot.speaking import speak
 from providers.kit.spec import Audience, AudioLimits, Switch, Text, Whole
 from storage.contract import Job
 from storage.states import Event, State
@@ -61,9 +62,11 @@ PRIVATELY: dict[str, Any] = {
 
 @dataclass
 class Hall:
-    """A platform with cards: it remembers videos and what was removed, and goes wrong as `trouble` says."""
+    """A platform with cards: it remembers all but private words, and goes wrong as `trouble` says."""
 
     posted: dict[str, Parcel] = field(default_factory=dict)
+    cards: dict[str, Card] = field(default_factory=dict)
+    announced: list[Notice] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     trouble: PlatformError | None = None
     name: str = "board"
@@ -89,9 +92,13 @@ class Hall:
         """Tell nobody."""
 
     async def announce(self, notice: Notice) -> str:
+        if self.trouble is not None:
+            raise self.trouble
+        self.announced.append(notice)
         return f"{notice.job}:{notice.what}"
 
     async def show_card(self, card: Card, standing: Standing) -> Standing:
+        self.cards[card.job] = card
         return {"card": card.job}
 
     async def show_video(self, parcel: Parcel) -> str:
@@ -184,6 +191,13 @@ class Lobby:
                 facts = {"message": f"1/2/{job.id}"}
             job = await self.story.make(job, event, **facts)
         return job
+
+    async def speak(self) -> None:
+        """Say what is owed, and then what that changes on a card."""
+        for _ in range(2):
+            await speak(self.bot.ports, self.bot.worker.cards)
+        for job in self.hall.cards:
+            await self.bot.worker.cards.show(job)
 
     async def blob(self, data: bytes) -> str:
         source = self.bot.ports.spare / "bytes"

@@ -162,7 +162,7 @@ async def test_where_the_world_can_reach_us_a_link_leads_to_the_whole_file(tmp_p
             there.board.limit_bytes = 2000
             alone = await bot.until(await bot.ask(2), State.DELIVERED)
     [smaller] = there.board.posted()
-    assert " to fit the limit here. The link to its full quality ends in " in smaller["text"]
+    assert " to fit the limit here. The link to its full quality ends " in smaller["text"]
     assert smaller["links"][0].startswith(f"https://bot.example.org/videos/{smaller['job']}/")
     [linked] = there.board.announced()
     assert (linked["reference"], linked["rung"]) == (f"{alone.id}:done", "here")

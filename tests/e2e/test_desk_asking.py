@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from bot.platforms.contract import Style
+from bot.platforms.contract import Spot, Style
+from bot.platforms.errors import PlaceGone, PlatformDown, PlatformError
 from storage.errors import Unknown
 from storage.states import State
 from tests.e2e.lobby import ADA, ANA, BEN, ELSEWHERE, PRIVATELY, labels, of, opened, words
@@ -205,6 +206,67 @@ async def test_a_request_put_to_an_admin_is_held_and_goes_on_once_approved(tmp_p
         assert (await lobby.told("approve", held.job, user=ADA, is_admin=True)).head == "Approved."
         assert (await lobby.job(held.job)).state is State.PREPARING
         assert (await lobby.told("decline", held.job, user=ADA, is_admin=True)).head == "This was decided already."
+
+
+async def test_admins_are_asked_in_the_channel_that_they_chose_else_on_the_card(tmp_path: Path) -> None:
+    """Where one stands there, with what is asked for and what it does to the budget, the card asks nobody."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("budget", amount="0.30")
+        await lobby.order("approvals", switch="on")
+        on_card = await lobby.press("ask", of(await lobby.refused(), "Ask for approval"))
+        await lobby.speak()
+        assert lobby.hall.announced == []
+        await lobby.order("alerts", channel="board/4", name="#ops")
+        held = await lobby.press("ask", of(await lobby.refused(), "Ask for approval"))
+        await lobby.speak()
+        [asked] = lobby.hall.announced
+        assert (asked.job, asked.user, asked.is_about, asked.spot) == (
+            held.job,
+            ANA,
+            True,
+            Spot(server="1", channel="4"),
+        )
+        assert "This server's budget this month: $0.00 of $0.30 used. With this video: $0.50." in words(asked.message)
+        assert "wan2.5@imagined, 720p, 5 s, about $0.50" in words(asked.message)
+        assert asked.message.quote == "a slow zoom"
+        assert labels(asked.message) == ["Approve for $0.50", "Decline", "Details"]
+        cards = [[action.label for action in lobby.hall.cards[job].actions] for job in (on_card.job, held.job)]
+        assert cards == [["Approve for $0.50", "Decline", "Withdraw", "Details"], ["Withdraw", "Details"]]
+        told = await lobby.told("approve", held.job, user=ADA, is_admin=True, channel="board/4")
+        assert told.head == "Approved."
+
+
+@pytest.mark.parametrize(
+    ("trouble", "asks"), [(PlaceGone("gone"), True), (PlatformDown("down"), False)], ids=["gone", "down"]
+)
+async def test_a_channel_for_admins_that_takes_nothing_leaves_it_to_the_card(
+    tmp_path: Path, trouble: PlatformError, *, asks: bool
+) -> None:
+    """Whoever waits is not forgotten because a channel was deleted; one that is down for a moment is asked again."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("budget", amount="0.30")
+        await lobby.order("approvals", switch="on")
+        await lobby.order("alerts", channel="board/4", name="#ops")
+        held = await lobby.press("ask", of(await lobby.refused(), "Ask for approval"))
+        lobby.hall.trouble = trouble
+        await lobby.speak()
+        assert [action.verb for action in lobby.hall.cards[held.job].actions][:2] == ["approve", "decline"]
+        lobby.hall.trouble = None
+        lobby.clock.forward(120_000)
+        await lobby.speak()
+        assert bool(lobby.hall.announced) is not asks
+
+
+async def test_what_was_decided_before_admins_were_asked_is_not_asked(tmp_path: Path) -> None:
+    """Its person withdrew it."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("budget", amount="0.30")
+        await lobby.order("approvals", switch="on")
+        await lobby.order("alerts", channel="board/4", name="#ops")
+        held = await lobby.press("ask", of(await lobby.refused(), "Ask for approval"))
+        await lobby.told("cancel", held.job)
+        await lobby.speak()
+        assert lobby.hall.announced == []
 
 
 async def test_what_an_operator_set_only_an_operator_passes(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ VERBS = [
     "models",
     "thread",
     "alerts",
+    "spoiler",
     "pause",
     "resume",
     "usage",
@@ -144,6 +145,7 @@ ORDERS: list[tuple[str, dict[str, str], str]] = [
     ("thread", {"how": "reply"}, "Videos wherever nothing else was chosen: reply."),
     ("thread", {"how": "channel", "channel": "board/2", "name": "#videos"}, "Videos in #videos: channel."),
     ("alerts", {"channel": "board/4", "name": "#ops"}, "Admins are told in #ops."),
+    ("spoiler", {"switch": "on"}, "Videos come covered."),
     ("pause", {}, "Paused."),
 ]
 
@@ -286,6 +288,7 @@ async def test_what_is_set_is_shown_in_one_answer(tmp_path: Path) -> None:
             "Roles: @Makers",
             "Models: wan2.6@other",
             "Blocked: @Ben",
+            "Videos come covered",
         ):
             assert line in told
         assert labels(await lobby.order("show")) == []

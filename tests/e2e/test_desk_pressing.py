@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bot.platforms.contract import Form, Style
+from bot.platforms.contract import Form, Moment, Style
 from bot.platforms.errors import PlaceGone, PlatformDown, TooBig
 from storage.contract import Facts, Job, Move
 from storage.states import Event, State
@@ -222,6 +222,24 @@ async def test_a_video_is_deleted_only_once_asked_twice(tmp_path: Path) -> None:
         assert (await lobby.told("leave", of(told, "Keep it"))).head == "Left as it is."
         assert (await lobby.told("deleted", of(told, "Delete the video"), **MOD)).head == "Deleted."
         assert lobby.hall.removed == [f"1/2/{job.id}"]
+        assert (await lobby.told("delete", job.id)).head == "There is no video of it to delete."
+
+
+async def test_a_deleted_video_s_card_says_who_took_it_away_and_shows_nothing_of_it(tmp_path: Path) -> None:
+    """Neither its words nor its picture, after a restart too; and no list leads to where it was."""
+    async with opened(tmp_path) as lobby:
+        job = await lobby.at(State.DELIVERED)
+        await lobby.speak()
+        before = lobby.hall.cards[job.id]
+        assert (before.prompt, before.picture is None, before.link_label) == ("a slow zoom", False, "Watch")
+        await lobby.told("deleted", job.id, name="Maya", **MOD)
+        assert lobby.woken[-1] == job.id
+        await lobby.speak()
+        card = lobby.hall.cards[job.id]
+        assert (card.head, card.text) == ("Deleted by Maya", (", ", Moment(lobby.clock())))
+        assert (card.prompt, card.picture, card.link, card.is_over) == ("", None, "", True)
+        [item] = (await lobby.told("jobs")).items
+        assert item.action is None
 
 
 @pytest.mark.parametrize(
@@ -234,6 +252,7 @@ async def test_a_video_that_cannot_be_deleted_says_so(tmp_path: Path, trouble: A
         job = await lobby.at(State.DELIVERED)
         lobby.hall.trouble = trouble
         assert (await lobby.told("deleted", job.id)).head == head
+        assert "video" in await lobby.bot.store.references(job.id)
 
 
 async def test_there_is_nothing_to_delete_before_there_is_a_video(tmp_path: Path) -> None:
@@ -368,6 +387,16 @@ async def test_a_video_that_cannot_be_posted_here_either_stays_kept(tmp_path: Pa
         assert told.head == head
         assert "The video is kept." in words(told)
         assert (await lobby.job(job.id)).state is State.KEPT
+
+
+@pytest.mark.parametrize("switch", ["on", "off"])
+async def test_a_video_comes_covered_where_that_was_chosen(tmp_path: Path, switch: str) -> None:
+    """By the scope in which it is posted."""
+    async with opened(tmp_path) as lobby:
+        job = await kept(lobby)
+        await lobby.order("spoiler", switch=switch)
+        await lobby.told("collect", job.id)
+        assert lobby.hall.posted[job.id].is_spoiler is (switch == "on")
 
 
 async def test_several_kept_videos_come_at_once(tmp_path: Path) -> None:

@@ -153,6 +153,7 @@ async def test_every_order_comes_with_its_words(harbour: Harbour) -> None:
         ("models", {"do": "add", "model": "wan2.5"}, {"do": "add", "model": "wan2.5"}),
         ("thread", {"how": "reply", "channel": general}, {"how": "reply", "channel": place}),
         ("alerts", {"channel": general}, {"channel": place}),
+        ("spoiler", {"switch": "on"}, {"switch": "on"}),
         ("pause", {}, {}),
         ("resume", {}, {}),
         ("usage", {"since": "30d", "by": "offer"}, {"since": "30d", "by": "offer"}),

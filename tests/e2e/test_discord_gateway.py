@@ -110,7 +110,7 @@ async def test_a_refused_first_connection_is_tried_again(server: DiscordServer, 
     patience = Patience(most=2)
     platform = platform_at(server, tmp_path, sleep=patience.sleep)
     async with running(platform, Desk()):
-        await server.until(lambda: len(patience.waited_s) == 2)
+        await server.until(lambda: len(patience.waited_s) == 2, 20)
         assert platform.status == supervise.AWAY
         await platform.say(Spot(server=str(guild.id), channel=str(general.id)), "still here")
         assert [message.text for message in server.messages(general)] == ["still here"]
@@ -125,7 +125,7 @@ async def test_after_refused_connections_it_is_on_again(server: DiscordServer, t
     server.gateway.refusing = 1
     platform = platform_at(server, tmp_path, sleep=Patience().sleep)
     async with running(platform, Desk()):
-        await server.until(lambda: well(platform))
+        await server.until(lambda: well(platform), 20)
     assert len(server.identifies) == 1
 
 
@@ -139,7 +139,7 @@ async def test_a_ban_at_the_edge_is_waited_for(
     patience = Patience(most=2)
     platform = platform_at(server, tmp_path, sleep=patience.sleep)
     async with running(platform, Desk()):
-        await server.until(lambda: len(patience.waited_s) == 2)
+        await server.until(lambda: len(patience.waited_s) == 2, 20)
         assert platform.status == supervise.BANNED
     assert all(least_s <= waited <= 1.1 * least_s for waited in patience.waited_s)
     assert len(server.asked("GET", path)) == 2

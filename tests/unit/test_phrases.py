@@ -14,7 +14,7 @@ from bot.platforms.contract import Card, Moment, Style
 from bot.platforms.text import headed
 from bot.schedule import Usual
 from bot.standing import BLOCKED, SENT, SLOW_TO_ANSWER
-from storage.contract import Input, Job, Priced
+from storage.contract import DELETED, Input, Job, Priced, Trail
 from storage.states import FINAL, Kind, Notice, State
 from tests.unit.test_replies import HOLES, JOB, NOON_MS
 
@@ -121,6 +121,21 @@ def test_a_number_is_told_only_where_it_is_true_and_never_a_hundred_before_it_is
     assert (unknown.progress.head, unknown.fraction) == ("Rendering", None)
 
 
+@pytest.mark.parametrize(("by", "told"), [("Maya", "Deleted by Maya, ."), ("", "Deleted, .")])
+def test_a_deleted_video_s_card_has_neither_words_nor_picture(by: str, told: str) -> None:
+    """Only who took it away and when; not even that, once that person's words are forgotten."""
+    trail = Trail(at_ms=NOON_MS, event=DELETED, source="delivered", target="delivered", detail=by)
+    card = made(State.DELIVERED, replace(AROUND, deleted=trail))
+    assert (words(card), card.prompt, card.link) == (told, "", "")
+
+
+def test_admins_who_were_asked_elsewhere_are_not_asked_on_the_card() -> None:
+    """One place to decide is enough."""
+    said = replace(AROUND, said={Notice.APPROVAL: "1/2/3"})
+    assert [action.verb for action in made(State.HELD).actions] == ["approve", "decline", "cancel", "more"]
+    assert [action.verb for action in made(State.HELD, said).actions] == ["cancel", "more"]
+
+
 def test_it_is_ready_when_four_in_five_are() -> None:
     """The middle would be missed by every second one."""
     told = made(State.GENERATING)
@@ -147,7 +162,7 @@ def test_only_what_moves_has_colour_and_only_what_is_over_is_over(state: State) 
         *((state, ["cancel", "more"]) for state in (State.PREPARING, State.QUEUED, State.GENERATING, State.LATE)),
         (State.DELIVERING, ["more"]),
         (State.KEPT, ["collect", "more"]),
-        *((state, []) for state in FINAL),
+        *((state, []) for state in sorted(FINAL)),
     ],
 )
 def test_the_buttons_are_those_that_still_help(state: State, verbs: list[str]) -> None:

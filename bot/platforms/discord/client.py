@@ -29,6 +29,7 @@ from bot.platforms.errors import PlatformDown
 log = logging.getLogger(__name__)
 
 _READY_S, _READY_PER_SHARD_S = 600.0, 10.0
+_HEARTBEAT_S = 1.0
 _STARTS = "discord-starts.json"
 
 
@@ -44,6 +45,7 @@ class _Login:
         """Log out, and let what still runs end."""
         await self.posting.close()
         await self.client.close()
+        await _close_begun()
 
 
 class DiscordPlatform:
@@ -170,6 +172,7 @@ class DiscordPlatform:
                 await login.client.connect()
         finally:
             await begun.end()
+            await _close_begun()
 
     async def _gateway(self, client: discord.Client) -> tuple[int, str]:
         """Return how many connections Discord recommends, and where.
@@ -257,8 +260,11 @@ class DiscordPlatform:
         return await self._posting.limit_bytes(spot)
 
 
-def _stop_heartbeats(loop: asyncio.AbstractEventLoop) -> None:
-    """Stop those of sessions that were given up while they began: discord.py closes them only once it holds the session."""
+async def _close_begun() -> None:
+    """Close the sessions that were given up while they began: discord.py lets go of them, and their heartbeats go on."""
+    loop = asyncio.get_running_loop()
     for thread in threading.enumerate():
         if isinstance(thread, discord.gateway.KeepAliveHandler) and thread.ws.loop is loop:
-            thread.stop()
+            with contextlib.suppress(*supervise.FAILURES):
+                await thread.ws.close()
+            await asyncio.to_thread(thread.join, _HEARTBEAT_S)
