@@ -1,14 +1,18 @@
-"""What a scope used and what it cost, summed for its admins, with the lines as a table for a spreadsheet."""
+"""What a scope used and what it cost, summed for its admins, with a chart of its days and a table for a spreadsheet."""
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
-from bot.platforms.contract import Message, Order
+from bot.media.chart import Bar, draw
+from bot.platforms.contract import Message, Named, Order, Picture, Text
 from bot.ports import Ports
 from bot.sayings import plain
 from bot.wording import counted, listed, money, quoted
@@ -17,6 +21,7 @@ from storage.windows import DAY_MS, HOUR_MS
 
 _BY = ("user", "channel", "offer", "day")
 _SHOWN = 10
+_DAYS = 92
 
 
 async def usage(ports: Ports, order: Order) -> Message:
@@ -28,38 +33,63 @@ async def usage(ports: Ports, order: Order) -> Message:
     if by not in _BY:
         return plain(f"Usage cannot be summed by {quoted(by)}.", f"Choose {listed(_BY)}.")
     since_ms = int(match[1]) * (DAY_MS if match[2] == "d" else HOUR_MS)
-    scope = f"scope:{order.scope}"
-    used = await ports.store.usage(book="allowance", by=by, since_ms=since_ms, scope=scope)
-    spent = await ports.store.usage(book="spend", by=by, since_ms=since_ms, scope=scope)
-    used = [each for each in used if each.videos or each.usd_micros or each.reserved_usd_micros]
+    read = partial(ports.store.usage, since_ms=since_ms, scope=f"scope:{order.scope}")
+    used = [each for each in await read(book="allowance", by=by) if each.videos or each.usd_micros]
+    spent = await read(book="spend", by=by)
     if not used and not any(each.usd_micros for each in spent):
         return plain("Nothing was used in that time.", "`/animate` with a picture and a sentence makes a video.")
-    billed, reserved = sum(e.usd_micros for e in spent), sum(e.reserved_usd_micros for e in spent)
-    videos = counted("1", sum(each.videos for each in used))
+    days = {each.key: each.videos for each in await read(book="allowance", by="day")}
+    table, picture = await asyncio.to_thread(_files, ports.spare, by, used, spent, days)
+    reserved = sum(each.reserved_usd_micros for each in spent)
     return Message(
-        head=f"{videos} in {_time(match[1], match[2])}, {money(billed)} billed by providers.",
-        text=("\n".join(_line(each) for each in _largest(used)[:_SHOWN]),),
+        head=_sum(used, spent, f"{match[1]} {'days' if match[2] == 'd' else 'hours'}"),
+        text=_lines(_largest(used)),
         small=(f"{money(reserved)} more is reserved for videos in the making.",) if reserved else (),
-        files=(_as_table(ports, by, used, spent),),
+        picture=picture,
+        files=(table,),
     )
 
 
-def _time(number: str, unit: str) -> str:
-    return f"{number} {'days' if unit == 'd' else 'hours'}"
+def _sum(used: Sequence[Usage], spent: Sequence[Usage], time: str) -> str:
+    videos, billed = counted("1", sum(each.videos for each in used)), sum(each.usd_micros for each in spent)
+    return f"{videos} in {time}. Providers billed {money(billed) if billed else 'nothing'}."
 
 
 def _largest(used: Sequence[Usage]) -> list[Usage]:
-    return sorted(used, key=lambda each: (-each.videos, each.key))
+    return sorted(used, key=lambda each: (-each.videos, each.key))[:_SHOWN]
 
 
-def _line(used: Usage) -> str:
-    return f"{used.key.partition(':')[2] or used.key}: {counted('1', used.videos)}, {money(used.usd_micros)} charged"
+def _lines(used: Sequence[Usage]) -> Text:
+    """Return a line each, under the name by which it is known there."""
+    lines: list[str | Named] = []
+    for each in used:
+        name = Named(each.key) if ":" in each.key else each.key
+        lines += ["\n" if lines else "", name, f": {counted('1', each.videos)}, {money(each.usd_micros)}"]
+    return tuple(lines)
 
 
-def _as_table(ports: Ports, by: str, used: Sequence[Usage], spent: Sequence[Usage]) -> Path:
+def _files(
+    spare: Path, by: str, used: Sequence[Usage], spent: Sequence[Usage], days: Mapping[str, int]
+) -> tuple[Path, Picture | None]:
+    folder = Path(tempfile.mkdtemp(dir=spare, prefix="usage-"))
+    return _as_table(folder / "usage.csv", by, used, spent), _as_chart(folder / "usage.png", days)
+
+
+def _as_chart(path: Path, days: Mapping[str, int]) -> Picture | None:
+    """Draw the newest days, from the first on which anything was used; one day alone needs no picture."""
+    first, last = (date.fromisoformat(edge(days)) for edge in (min, max))
+    every = [last - timedelta(ago) for ago in range(min((last - first).days, _DAYS - 1), -1, -1)]
+    if len(every) < 2:
+        return None
+    bars = [Bar(f"{day.day} {day:%b}", days.get(day.isoformat(), 0)) for day in every]
+    title, told = "Videos a day", ", ".join(f"{bar.label} {bar.value}" for bar in bars if bar.value)
+    draw(title, bars, path)
+    return Picture(path=path, alt=f"{title}: {told}")
+
+
+def _as_table(path: Path, by: str, used: Sequence[Usage], spent: Sequence[Usage]) -> Path:
     """Write every line for a spreadsheet, which must not take a name for a formula."""
     billed = {each.key: each for each in spent}
-    path = Path(tempfile.mkdtemp(dir=ports.spare, prefix="usage-")) / "usage.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([by, "videos", "seconds", "charged_usd", "billed_usd", "reserved_usd"])

@@ -12,7 +12,7 @@ from bot.choices import ALERTS, BLOCKED, CHANNELS, MODELS, PAUSED, ROLES, SPOILE
 from bot.intake import Intake, place_of
 from bot.orders import Wrong
 from bot.origins import draft_id
-from bot.platforms.contract import Action, Answer, Answering, Asking, Message, Order, Press
+from bot.platforms.contract import Action, Answer, Answering, Asking, Message, Named, Order, Press
 from bot.ports import Ports
 from bot.refusals import Refused
 from bot.sayings import plain
@@ -38,6 +38,10 @@ class _Done:
     head: str
     meaning: str = ""
     undo: Mapping[str, Any] | None = None
+
+
+def _whose(subject: str) -> str | Named:
+    return "This server" if subject.startswith("scope:") else Named(subject)
 
 
 class Admin:
@@ -292,15 +296,8 @@ class Admin:
         choices, store, scope = await self._choices(order), self._ports.store, f"scope:{order.scope}"
         by_operator = any(rule.approvals for rule in await store.scopes() if rule.scope == scope)
         approvals = (await store.choices(scope)).get(APPROVALS, by_operator)
-        own = [row for row in await store.limits() if scope in {row.set_by, row.subject}]
-        limits = [
-            f"{row.subject.partition(':')[0]} {row.subject.partition('/')[2]}: {sayings.spoken(row.limits)}"
-            for row in own
-            if row.limits
-        ]
+        own = [row for row in await store.limits() if scope in {row.set_by, row.subject} and row.limits]
         lines = (
-            f"Everybody: {sayings.spoken(self._ports.settings.user_limit)}",
-            *limits,
             f"Approvals: {'on' if approvals else 'off'}",
             f"Channels: {orders.all_of(choices.channels.values())}",
             f"Roles: {orders.all_of(choices.roles.values())}",
@@ -308,7 +305,10 @@ class Admin:
             *([f"Blocked: {orders.all_of(choices.blocked.values())}"] if choices.blocked else []),
             *(["Videos come covered"] if choices.spoiler else []),
         )
-        return plain("Paused." if choices.pause else "How this bot is set here.", "\n".join(lines))
+        everybody = f"Everybody: {sayings.spoken(self._ports.settings.user_limit)}\n"
+        limits = [part for row in own for part in (_whose(row.subject), f": {sayings.spoken(row.limits)}\n")]
+        head = "Paused." if choices.pause else "How this bot is set here."
+        return plain(head, everybody, *limits, "\n".join(lines))
 
     async def _choices(self, order: Asking) -> Choices:
         return await chosen(self._ports.store, order.scope)

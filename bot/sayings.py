@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot import refusing
-from bot.platforms.contract import Action, Message, Moment, Style, Text
+from bot.platforms.contract import Action, Message, Moment, Named, Style, Text
 from bot.refusals import Refused
 from bot.wording import about, counted, money, provider
 from storage.contract import Job, Left
@@ -19,7 +19,7 @@ MOST_SWITCHES = 3
 Said = tuple[str, Text]
 
 
-def plain(head: str, *text: str | Moment, actions: Sequence[Action] = ()) -> Message:
+def plain(head: str, *text: str | Moment | Named, actions: Sequence[Action] = ()) -> Message:
     return Message(head=head, text=tuple(text), actions=tuple(actions))
 
 

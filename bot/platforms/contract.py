@@ -81,7 +81,14 @@ class Moment:
     at_ms: int
 
 
-Text = tuple[str | Moment, ...]
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Whom or what a text is about, as a subject or PLATFORM/ID: each platform writes how it is called there; nobody rings."""
+
+    subject: str
+
+
+Text = tuple[str | Moment | Named, ...]
 
 
 class Style(StrEnum):

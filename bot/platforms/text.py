@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import unicodedata
 
-from bot.platforms.contract import Message, Moment, Text
+from bot.platforms.contract import Message, Moment, Named, Text
 
 _JOINER = "\u200d"
 _MARKS = frozenset({"Mn", "Me", "Mc"})
@@ -49,8 +49,17 @@ def headed(head: str, text: Text) -> str:
 
 
 def written(text: Text) -> str:
-    """Return a text with its moments as they are from now on: `in 22 s`, `3 h ago`."""
-    return "".join(_from_now(part) if isinstance(part, Moment) else part for part in text)
+    """Return a text with its moments as they are from now on, `in 22 s`, `3 h ago`, and names as the ids they have."""
+    return "".join(map(_written, text))
+
+
+def _written(part: str | Moment | Named) -> str:
+    match part:
+        case Moment():
+            return _from_now(part)
+        case Named(subject):
+            return subject.rpartition("/")[2]
+    return part
 
 
 def _from_now(moment: Moment) -> str:

@@ -17,6 +17,7 @@ from bot.platforms.contract import (
     Command,
     Message,
     Moment,
+    Named,
     Notice,
     Order,
     Parcel,
@@ -232,11 +233,20 @@ async def opened(folder: Path, *, stops: bool = True, **settings: Any) -> AsyncI
 
 
 def words(message: Message) -> str:
-    """Return all that a message says, moments as [ms]."""
+    """Return all that a message says, moments as [ms] and names as they are kept."""
     texts = (message.text, message.small, *(item.small for item in message.items))
-    said = ["".join(f"[{part.at_ms}]" if isinstance(part, Moment) else part for part in text) for text in texts]
+    said = ["".join(map(_spelt, text)) for text in texts]
     quotes = [message.quote, *(item.quote for item in message.items)]
     return " ".join(filter(None, [message.head, *said, *quotes]))
+
+
+def _spelt(part: str | Moment | Named) -> str:
+    match part:
+        case Moment(at_ms):
+            return f"[{at_ms}]"
+        case Named(subject):
+            return subject
+    return part
 
 
 def labels(message: Message) -> list[str]:

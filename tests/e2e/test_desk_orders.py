@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from bot.choices import chosen
-from bot.platforms.contract import Answering
+from bot.platforms.contract import Answering, Named
 from storage.states import State
+from storage.windows import DAY_MS
 from tests.e2e.lobby import ADA, ANA, BEN, ELSEWHERE, OP, Lobby, labels, of, opened, words
 
 ADMIN = {"user": ADA, "is_admin": True}
@@ -265,12 +268,27 @@ async def test_usage_is_of_this_scope_alone(tmp_path: Path, by: str) -> None:
         await lobby.at(State.DELIVERED)
         await lobby.accepted(user=BEN, **ELSEWHERE)
         told = await lobby.order("usage", by=by, since="24h")
-        assert told.head == "1 video in 24 hours, $0.45 billed by providers."
-        assert "1 video, $0.50 charged" in words(told)
+        assert told.head == "1 video in 24 hours. Providers billed $0.45."
+        assert words(told).endswith(": 1 video, $0.50")
+        assert told.picture is None
         [table] = told.files
         assert table.read_text().splitlines()[0] == f"{by},videos,seconds,charged_usd,billed_usd,reserved_usd"
         assert len(table.read_text().splitlines()) == 2
         assert BEN not in table.read_text()
+
+
+async def test_usage_of_several_days_has_a_picture_whose_numbers_are_read_out(tmp_path: Path) -> None:
+    """Days on which nothing was made have their place in it."""
+    async with opened(tmp_path) as lobby:
+        for days in (0, 2, 0):
+            lobby.clock.forward(days * DAY_MS)
+            await lobby.at(State.DELIVERED)
+        told = await lobby.order("usage")
+        assert told.picture is not None
+        assert re.fullmatch(r"Videos a day: \d+ \w{3} 1, \d+ \w{3} 2", told.picture.alt)
+        with Image.open(told.picture.path) as image:
+            assert image.size == (1200, 460)
+        assert [isinstance(part, Named) for part in told.text] == [False, True, False]
 
 
 async def test_what_is_set_is_shown_in_one_answer(tmp_path: Path) -> None:
@@ -282,7 +300,7 @@ async def test_what_is_set_is_shown_in_one_answer(tmp_path: Path) -> None:
         for line in (
             "Paused.",
             "Everybody: 5 videos a day",
-            "scope 1: 5 videos a day, $50.00 a month",
+            "This server: 5 videos a day, $50.00 a month",
             "Approvals: on",
             "Channels: #videos",
             "Roles: @Makers",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.platforms.contract import Moment
+from bot.platforms.contract import Moment, Named
 from bot.platforms.discord import markup
 
 MARKS = "\\*_~`|><#-+.:@[]()"
@@ -79,6 +79,22 @@ def test_no_words_are_no_quote() -> None:
 def test_our_own_words_keep_code_and_links(ours: str, sent: str) -> None:
     """While a name in them formats nothing."""
     assert markup.written((ours,)) == sent
+
+
+@pytest.mark.parametrize(
+    ("subject", "sent"),
+    [
+        ("user:discord/15", "<@15>"),
+        ("discord/15", "<@15>"),
+        ("role:discord/15", "<@&15>"),
+        ("channel:discord/15", "<#15>"),
+        ("user:cli/eve*", "eve\\*"),
+        ("user:discord/15>", "15\\>"),
+    ],
+)
+def test_a_person_role_or_channel_is_called_as_it_is_now(subject: str, sent: str) -> None:
+    """Discord writes its own; what is none of Discord's stands as it is kept."""
+    assert markup.written((Named(subject), ": 3")) == f"{sent}: 3"
 
 
 def test_a_moment_counts_by_itself() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import discord
 
-from bot.platforms.contract import Answering, Card, Moment, Standing, Text
+from bot.platforms.contract import Answering, Card, Standing, Text
 from bot.platforms.discord import drawing, markup
 from bot.platforms.discord.rest import (
     HAS_THREAD,
@@ -271,7 +271,7 @@ async def _with_card(rest: Rest, drawn: _Drawn, stands: Stands) -> Stands:
 
 def _lasting(text: Text) -> list[str]:
     """Return the words of a text without its moments, which count by themselves."""
-    return [part for part in text if not isinstance(part, Moment)]
+    return [part for part in text if isinstance(part, str)]
 
 
 def _hash(told: Any, more: bytes = b"") -> str:

@@ -7,7 +7,7 @@ import time
 import unicodedata
 from collections.abc import Callable
 
-from bot.platforms.contract import Moment, Text
+from bot.platforms.contract import Moment, Named, Text
 from bot.platforms.text import cut
 
 CONTENT_CHARS = 2000
@@ -21,6 +21,7 @@ _UNSEEN = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff
 _CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]+")
 _REFERENCE = re.compile(r"(@me|\d+)/\d+/\d+")
 _LEANS_LEFT = frozenset({"", *",.;:)"})
+_CALLED = {"user:discord": "@", "discord": "@", "role:discord": "@&", "channel:discord": "#"}
 
 
 def one_line(text: str, most: int) -> str:
@@ -44,7 +45,7 @@ def written(text: Text, most: int = CONTENT_CHARS) -> str:
     told = ""
     for part in text:
         left = max(most - len(told), 1)
-        piece = _moment(part) if isinstance(part, Moment) else _fitted(_cleaned(part), left, _ours)
+        piece = _fitted(_cleaned(part), left, _ours) if isinstance(part, str) else _alive(part)
         told += piece if len(told) + len(piece) <= most else ""
     return told.strip()
 
@@ -94,6 +95,18 @@ def _ours(text: str) -> str:
     """Escape what is neither code nor a link."""
     parts = _KEPT.split(text)
     return "".join(part if at % 2 else _OUR_MARKS.sub(r"\\\g<0>", part) for at, part in enumerate(parts))
+
+
+def _alive(part: Moment | Named) -> str:
+    """Return what Discord itself writes for whoever reads it."""
+    return _moment(part) if isinstance(part, Moment) else _name(part.subject)
+
+
+def _name(subject: str) -> str:
+    """Return a person, role or channel of Discord's as it is called, and its id where it is none of these."""
+    kind, _, number = subject.rpartition("/")
+    mark = _CALLED.get(kind)
+    return f"<{mark}{number}>" if mark and number.isdecimal() else escaped(number)
 
 
 def _moment(moment: Moment) -> str:
