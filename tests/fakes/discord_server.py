@@ -24,6 +24,7 @@ from tests.fakes.discord_world import Channel, Guild, Json, Message, Role, User,
 
 T = TypeVar("T")
 _API = "/api/v10"
+_LAST_S = 0.02
 _OPEN_PATHS = ("/gateway", "/webhooks/", "/interactions/")
 _CLOUDFLARE = "<html><head><title>Access denied</title></head><body>error code: 1015</body></html>"
 
@@ -117,7 +118,7 @@ class DiscordServer:
         Raises:
             RuntimeError: the stand-in itself broke over a request.
         """
-        self._await(self._runner.cleanup())
+        self._await(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -129,6 +130,16 @@ class DiscordServer:
             return await work
 
         return asyncio.run_coroutine_threadsafe(waited(), self._loop).result(10)
+
+    async def _end(self) -> None:
+        """Close what is open, and what a client opened in that very moment."""
+        await self._runner.cleanup()
+        await asyncio.sleep(_LAST_S)
+        late = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.sleep(0)
 
     async def _start(self) -> int:
         app = web.Application(client_max_size=1 << 30)
