@@ -120,8 +120,9 @@ class Sketch:
         return f"in {said}" if away_s > 0 else f"{said} ago"
 
     def _thread(self, thread: Channel) -> str:
-        posts = [each for each in thread.messages if not each.deleted]
-        return f"<div class=thread><b>{html.escape(thread.name)}</b> &nbsp; {len(posts)} messages</div>"
+        posts = sum(not each.deleted for each in thread.messages)
+        told = "1 message" if posts == 1 else f"{posts} messages"
+        return f"<div class=thread><b>{html.escape(thread.name)}</b> &nbsp; {told}</div>"
 
     def _picture(self, url: str, message: Message) -> str:
         name = url.rpartition("/")[2].partition("?")[0]
