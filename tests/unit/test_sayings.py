@@ -22,7 +22,7 @@ LIMIT = {"limit": "5/day", "subject": "user:x/1", "set_by": "settings", "used": 
 def said(code: str, **facts: Any) -> str:
     """Return a refusal in one piece, moments as [ms]."""
     head, text = sayings.refused(Refused(code, **facts), UTC)
-    return f"{head} {''.join(f'[{part.at_ms}]' if isinstance(part, Moment) else part for part in text)}".strip()
+    return f"{head} {''.join(f'[{part.at_ms}]' if isinstance(part, Moment) else str(part) for part in text)}".strip()
 
 
 TERMINAL_ONLY = "place_unusable"
