@@ -257,7 +257,7 @@ async def _counted(guild: discord.Guild, subject: str) -> dict[str, str]:
         return {"members": str(guild.member_count)} if guild.member_count else {}
     try:
         counts = await guild.role_member_counts()
-    except discord.HTTPException:
+    except (discord.HTTPException, aiohttp.ClientError, OSError):
         return {}
     found = next((count for role, count in counts.items() if role.id == own_id), 0)
     return {"members": str(found)}
