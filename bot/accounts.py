@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
+from bot.language import tr, trn
 from bot.media.chart import Bar, draw
 from bot.platforms.contract import Message, Named, Order, Picture, Text
 from bot.ports import Ports
@@ -29,22 +30,24 @@ async def usage(ports: Ports, order: Order) -> Message:
     since, by = order.words.get("since") or "30d", order.words.get("by") or "user"
     match = re.fullmatch(r"(\d{1,5})([dh])", since)
     if match is None:
-        return plain(f"{quoted(since)} is no length of time.", "Write it like 30d or 24h.")
+        return plain(tr("{since} is no length of time.", since=quoted(since)), tr("Write it like 30d or 24h."))
     if by not in _BY:
-        return plain(f"Usage cannot be summed by {quoted(by)}.", f"Choose {listed(_BY)}.")
+        return plain(tr("Usage cannot be summed by {by}.", by=quoted(by)), tr("Choose {names}.", names=listed(_BY)))
     since_ms = int(match[1]) * (DAY_MS if match[2] == "d" else HOUR_MS)
     read = partial(ports.store.usage, since_ms=since_ms, scope=f"scope:{order.scope}")
     used = [each for each in await read(book="allowance", by=by) if each.videos or each.usd_micros]
     spent = await read(book="spend", by=by)
     if not used and not any(each.usd_micros for each in spent):
-        return plain("Nothing was used in that time.", "`/animate` with a picture and a sentence makes a video.")
+        return plain(
+            tr("Nothing was used in that time."), tr("`/animate` with a picture and a sentence makes a video.")
+        )
     days = {each.key: each.videos for each in await read(book="allowance", by="day")}
     table, picture = await asyncio.to_thread(_files, ports.spare, by, used, spent, days)
     reserved = sum(each.reserved_usd_micros for each in spent)
     return Message(
-        head=_sum(used, spent, f"{match[1]} {'days' if match[2] == 'd' else 'hours'}"),
+        head=_sum(used, spent, _time(int(match[1]), match[2])),
         text=_lines(_largest(used)),
-        small=(f"{money(reserved)} more is reserved for videos in the making.",) if reserved else (),
+        small=(tr("{price} more is reserved for videos in the making.", price=money(reserved)),) if reserved else (),
         picture=picture,
         files=(table,),
     )
@@ -52,7 +55,14 @@ async def usage(ports: Ports, order: Order) -> Message:
 
 def _sum(used: Sequence[Usage], spent: Sequence[Usage], time: str) -> str:
     videos, billed = counted("1", sum(each.videos for each in used)), sum(each.usd_micros for each in spent)
-    return f"{videos} in {time}. Providers billed {money(billed) if billed else 'nothing'}."
+    made = tr("{videos} in {time}.", videos=videos, time=time)
+    bill = tr("Providers billed {price}.", price=money(billed)) if billed else tr("Providers billed nothing.")
+    return f"{made} {bill}"
+
+
+def _time(number: int, unit: str) -> str:
+    days = trn("{number} day", "{number} days", number)
+    return days if unit == "d" else trn("{number} hour", "{number} hours", number)
 
 
 def _largest(used: Sequence[Usage]) -> list[Usage]:
@@ -82,7 +92,7 @@ def _as_chart(path: Path, days: Mapping[str, int]) -> Picture | None:
     if len(every) < 2:
         return None
     bars = [Bar(f"{day.day} {day:%b}", days.get(day.isoformat(), 0)) for day in every]
-    title, told = "Videos a day", ", ".join(f"{bar.label} {bar.value}" for bar in bars if bar.value)
+    title, told = tr("Videos a day"), ", ".join(f"{bar.label} {bar.value}" for bar in bars if bar.value)
     draw(title, bars, path)
     return Picture(path=path, alt=f"{title}: {told}")
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot import accounts, orders, sayings, worth
+from bot import accounts, arrangement, orders, sayings, worth
 from bot.choices import ALERTS, BLOCKED, CHANNELS, MODELS, PAUSED, ROLES, SPOILER, THREAD, Choices, chosen
 from bot.intake import Intake, place_of
+from bot.language import later, tr
 from bot.orders import Wrong
 from bot.origins import draft_id
-from bot.platforms.contract import Action, Answer, Answering, Asking, Message, Named, Order, Press
+from bot.platforms.contract import Action, Answer, Answering, Asking, Message, Order, Press
 from bot.ports import Ports
 from bot.refusals import Refused
 from bot.sayings import plain
@@ -22,13 +23,17 @@ from storage.errors import Unknown
 from storage.limits import parse_amount, parse_limits, write_limits
 
 _UNDO = "undo"
-_EVERYWHERE = " As you run this bot, it holds wherever they use it."
+_EVERYWHERE = later("As you run this bot, it holds wherever they use it.")
 _ANSWERED = {
-    Answering.THREAD: "The progress and the video come in a thread on the card.",
-    Answering.REPLY: "The video comes as a reply to its card.",
-    Answering.CHANNEL: "The video comes as a message of its own.",
+    Answering.THREAD: later("The progress and the video come in a thread on the card."),
+    Answering.REPLY: later("The video comes as a reply to its card."),
+    Answering.CHANNEL: later("The video comes as a message of its own."),
 }
 _PLACES = {CHANNELS: "channel", ROLES: "role"}
+_CLOSED = {
+    CHANNELS: (later("Channels: {names}"), later("The bot is used there alone.")),
+    ROLES: (later("Roles: {names}"), later("The bot is for them alone, and for admins.")),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,10 +43,6 @@ class _Done:
     head: str
     meaning: str = ""
     undo: Mapping[str, Any] | None = None
-
-
-def _whose(subject: str) -> str | Named:
-    return "This server" if subject.startswith("scope:") else Named(subject)
 
 
 class Admin:
@@ -72,11 +73,11 @@ class Admin:
     async def order(self, order: Order) -> Answer:
         """Do what an admin says, and say what it means."""
         if not (order.is_admin or order.is_operator):
-            return Answer(message=sayings.not_yours("change this", "an admin here"))
+            return Answer(message=plain(tr("You may not change this."), tr("Only an admin here can.")))
         do = self._verbs.get(order.verb)
         try:
             await self._intake.check_scope(order)
-            done = plain("There is no such order.") if do is None else await do(order)
+            done = plain(tr("There is no such order.")) if do is None else await do(order)
         except Refused as refused:
             head, text = sayings.refused(refused, ZoneInfo(self._ports.settings.timezone))
             return Answer(message=Message(head=head, text=text))
@@ -106,30 +107,30 @@ class Admin:
                     job=None,
                 )
             )
-        return Action(label="Undo", verb="undo", of=name)
+        return Action(label=tr("Undo"), verb="undo", of=name)
 
     async def undo(self, press: Press, draft: Draft) -> Answer:
         """Put back what an order changed, for whoever gave it and still may."""
         was = draft.request.get(_UNDO)
         if was is None or draft.request.get("scope") != press.scope:
-            return Answer(message=sayings.NOT_FOUND)
+            return Answer(message=sayings.not_found())
         may = press.is_operator or (press.is_admin and was.get("by") != "operator")
         if not may:
-            return Answer(message=sayings.not_yours("undo this", "an admin here"))
-        return Answer(message=plain("Undone.", await self._put_back(press, was)))
+            return Answer(message=plain(tr("You may not undo this."), tr("Only an admin here can.")))
+        return Answer(message=plain(tr("Undone."), await self._put_back(press, was)))
 
     async def _put_back(self, press: Press, was: Mapping[str, Any]) -> str:
         store, scope = self._ports.store, f"scope:{press.scope}"
         match was:
             case {"subject": subject, "limits": None, "by": by}:
                 await store.clear_limits(subject, by=by)
-                return "It has no limits of its own again."
+                return tr("It has no limits of its own again.")
             case {"subject": subject, "limits": limits, "by": by}:
                 await store.set_limits(subject, limits, by=by)
-                return f"The limit is {sayings.spoken(limits)} again."
+                return tr("The limit is {limits} again.", limits=sayings.spoken(limits))
             case {"choice": name, "value": value}:
                 await store.choose(scope, name, value, by=f"user:{press.user}")
-        return "All is as it was before."
+        return tr("All is as it was before.")
 
     async def _limit(self, order: Order) -> _Done:
         subject, by = orders.subject_of(order), orders.hand(order)
@@ -139,11 +140,17 @@ class Admin:
         kept = () if orders.has_dollars(limits) else budget
         await self._ports.store.set_limits(subject, write_limits(limits + kept), by=by)
         worth_it = worth.of_limits(self._ports, limits, orders.members(order))
-        was = "Before: none of its own." if before is None else f"Before: {sayings.spoken(before)}."
-        reach = _EVERYWHERE if by == "operator" else " What the people who run this bot allow holds as well."
+        was = (
+            tr("Before: none of its own.") if before is None else tr("Before: {limits}.", limits=sayings.spoken(before))
+        )
+        reach = tr(_EVERYWHERE) if by == "operator" else tr("What the people who run this bot allow holds as well.")
         return _Done(
-            head=f"Limit for {orders.name_of(order, subject)}: {sayings.spoken(write_limits(limits))}.",
-            meaning=" ".join(filter(None, (worth_it, was))) + reach,
+            head=tr(
+                "Limit for {name}: {limits}.",
+                name=orders.name_of(order, subject),
+                limits=sayings.spoken(write_limits(limits)),
+            ),
+            meaning=" ".join(filter(None, (worth_it, was, reach))),
             undo={"subject": subject, "limits": before, "by": by},
         )
 
@@ -151,11 +158,16 @@ class Admin:
         subject, by = orders.subject_of(order), orders.hand(order)
         before = await self._rule(subject, by)
         if not await self._ports.store.clear_limits(subject, by=by):
-            raise Wrong(plain(f"{orders.name_of(order, subject)} had no limits of its own.", "Nothing was changed."))
+            raise Wrong(
+                plain(
+                    tr("{name} had no limits of its own.", name=orders.name_of(order, subject)),
+                    tr("Nothing was changed."),
+                )
+            )
         undo = {"subject": subject, "limits": before, "by": by}
         return _Done(
-            head=f"{orders.name_of(order, subject)} has no limits of its own any more.",
-            meaning=f"Before: {sayings.spoken(before)}.",
+            head=tr("{name} has no limits of its own any more.", name=orders.name_of(order, subject)),
+            meaning=tr("Before: {limits}.", limits=sayings.spoken(before)),
             undo=undo,
         )
 
@@ -167,11 +179,13 @@ class Admin:
             )
         except Unknown:
             raise Wrong(
-                plain("There is no limit that counts in that unit.", "Set one first; nothing was changed.")
+                plain(tr("There is no limit that counts in that unit."), tr("Set one first; nothing was changed."))
             ) from None
         return _Done(
-            head=f"{orders.name_of(order, subject)} may use {counted(amount)} more, once.",
-            meaning=f"On top of {', '.join(map(sayings.spoken, raised))}. A grant cannot be taken back.",
+            head=tr("{name} may use {amount} more, once.", name=orders.name_of(order, subject), amount=counted(amount)),
+            meaning=tr(
+                "On top of {names}. A grant cannot be taken back.", names=", ".join(map(sayings.spoken, raised))
+            ),
         )
 
     async def _budget(self, order: Order) -> _Done:
@@ -184,12 +198,14 @@ class Admin:
         else:
             await self._ports.store.clear_limits(subject, by=by)
         was = sayings.spoken(write_limits(orders.only(before, dollars=True)))
-        meaning = "Only what the people who run this bot set holds now."
+        meaning = tr("Only what the people who run this bot set holds now.")
         if amount:
             meaning = worth.of_budget(self._ports, parse_amount(amount).number)
         return _Done(
-            head=f"Budget: {amount} a month." if amount else "There is no budget of this server's own any more.",
-            meaning=f"{meaning} Before: {was}.",
+            head=tr("Budget: {amount} a month.", amount=amount)
+            if amount
+            else tr("There is no budget of this server's own any more."),
+            meaning=f"{meaning} {tr('Before: {limits}.', limits=was)}",
             undo={"subject": subject, "limits": before, "by": by},
         )
 
@@ -201,26 +217,28 @@ class Admin:
     async def _block(self, order: Order) -> _Done:
         user = orders.user_of(order)
         if user == order.user:
-            raise Wrong(plain("You cannot block yourself."))
+            raise Wrong(plain(tr("You cannot block yourself.")))
         choices = await self._choices(order)
         undo = await self._choose(order, BLOCKED, dict(choices.blocked) | {user: orders.name_of(order, user)})
-        meaning = "They cannot ask for videos here; those in the making go on."
-        return _Done(head=f"{orders.name_of(order, user)} is blocked.", meaning=meaning, undo=undo)
+        meaning = tr("They cannot ask for videos here; those in the making go on.")
+        return _Done(head=tr("{name} is blocked.", name=orders.name_of(order, user)), meaning=meaning, undo=undo)
 
     async def _unblock(self, order: Order) -> _Done:
         user, choices = orders.user_of(order), await self._choices(order)
         if user not in choices.blocked:
-            raise Wrong(plain(f"{orders.name_of(order, user)} is not blocked.", "Nothing was changed."))
+            raise Wrong(
+                plain(tr("{name} is not blocked.", name=orders.name_of(order, user)), tr("Nothing was changed."))
+            )
         undo = await self._choose(order, BLOCKED, orders.without(choices.blocked, user))
-        return _Done(head=f"{orders.name_of(order, user)} may use the bot again.", undo=undo)
+        return _Done(head=tr("{name} may use the bot again.", name=orders.name_of(order, user)), undo=undo)
 
     async def _approvals(self, order: Order) -> _Done:
         switched = orders.is_on(order)
         undo = await self._choose(order, APPROVALS, switched)
-        meaning = "A request over the budget can be put to an admin, who lets it through or not."
-        refused = "A request over the budget is refused."
+        meaning = tr("A request over the budget can be put to an admin, who lets it through or not.")
+        refused = tr("A request over the budget is refused.")
         return _Done(
-            head=f"Approvals are {'on' if switched else 'off'}.",
+            head=tr("Approvals are on.") if switched else tr("Approvals are off."),
             meaning=meaning if switched else refused,
             undo=undo,
         )
@@ -232,83 +250,83 @@ class Admin:
         before = choices.channels if order.verb == CHANNELS else choices.roles
         found = orders.changed(order, word, before)
         undo = await self._choose(order, order.verb, found or None)
-        head = f"{order.verb.capitalize()}: {orders.all_of(found.values())}."
-        where = "is used there alone" if order.verb == CHANNELS else "is for them alone, and for admins"
-        return _Done(head=head, meaning=f"The bot {where}." if found else "Nothing is closed any more.", undo=undo)
+        head, closed = _CLOSED[order.verb]
+        return _Done(
+            head=f"{tr(head, names=orders.all_of(found.values()))}.",
+            meaning=tr(closed) if found else tr("Nothing is closed any more."),
+            undo=undo,
+        )
 
     async def _models(self, order: Order) -> _Done:
         known = {*self._ports.catalogue.models(), *self._ports.catalogue.offers}
         model = order.words.get("model", "")
         if model and model not in known:
-            raise Wrong(plain(f"There is no model {quoted(model)}.", f"Choose {listed(sorted(known))}."))
+            raise Wrong(
+                plain(
+                    tr("There is no model {model}.", model=quoted(model)),
+                    tr("Choose {names}.", names=listed(sorted(known))),
+                )
+            )
         choices = await self._choices(order)
         found = orders.changed(order, "model", {each: each for each in choices.models})
         undo = await self._choose(order, MODELS, list(found) or None)
-        meaning = "No other may be asked for here." if found else "Whatever is on may be asked for."
-        return _Done(head=f"Models: {orders.all_of(found)}.", meaning=meaning, undo=undo)
+        meaning = tr("No other may be asked for here.") if found else tr("Whatever is on may be asked for.")
+        return _Done(head=tr("Models: {names}.", names=orders.all_of(found)), meaning=meaning, undo=undo)
 
     async def _thread(self, order: Order) -> _Done:
         how, channel = order.words.get("how", ""), order.words.get("channel", "")
         if how not in set(Answering):
-            raise Wrong(plain("Say how videos come.", f"As {listed(list(Answering))}."))
+            raise Wrong(plain(tr("Say how videos come."), tr("As {names}.", names=listed(list(Answering)))))
         choices = await self._choices(order)
         undo = await self._choose(order, THREAD, dict(choices.thread) | {channel: how})
-        where = f"in {orders.name_of(order, channel)}" if channel else "wherever nothing else was chosen"
-        return _Done(head=f"Videos {where}: {how}.", meaning=_ANSWERED[Answering(how)], undo=undo)
+        everywhere = tr("Videos wherever nothing else was chosen: {how}.", how=how)
+        there = tr("Videos in {name}: {how}.", name=orders.name_of(order, channel), how=how)
+        return _Done(head=there if channel else everywhere, meaning=tr(_ANSWERED[Answering(how)]), undo=undo)
 
     async def _alerts(self, order: Order) -> _Done:
         channel = order.words.get("channel", "")
         if channel.lower() in orders.LIFTED:
             undo = await self._choose(order, ALERTS, None)
-            return _Done(head="No channel is told.", meaning="Approvals are asked for below the card.", undo=undo)
+            return _Done(
+                head=tr("No channel is told."), meaning=tr("Approvals are asked for below the card."), undo=undo
+            )
         undo = await self._choose(order, ALERTS, channel)
-        meaning = "Requests for approval are put there."
-        return _Done(head=f"Admins are told in {orders.name_of(order, channel)}.", meaning=meaning, undo=undo)
+        meaning = tr("Requests for approval are put there.")
+        return _Done(
+            head=tr("Admins are told in {name}.", name=orders.name_of(order, channel)), meaning=meaning, undo=undo
+        )
 
     async def _spoiler(self, order: Order) -> _Done:
         covered = orders.is_on(order)
         undo = await self._choose(order, SPOILER, covered or None)
         return _Done(
-            head=f"Videos come {'covered' if covered else 'open'}.",
-            meaning="Whoever wants to see one uncovers it." if covered else "Everybody here sees them at once.",
+            head=tr("Videos come covered.") if covered else tr("Videos come open."),
+            meaning=tr("Whoever wants to see one uncovers it.") if covered else tr("Everybody here sees them at once."),
             undo=undo,
         )
 
     async def _pause(self, order: Order) -> _Done:
         if (await self._choices(order)).pause is not None:
-            raise Wrong(plain("It is paused already.", "Nothing was changed."))
+            raise Wrong(plain(tr("It is paused already."), tr("Nothing was changed.")))
         undo = await self._choose(order, PAUSED, {"at_ms": self._now_ms(), "by_operator": not order.is_admin})
-        return _Done(head="Paused.", meaning="Nobody here can ask for a video; those in the making go on.", undo=undo)
+        return _Done(
+            head=tr("Paused."), meaning=tr("Nobody here can ask for a video; those in the making go on."), undo=undo
+        )
 
     async def _resume(self, order: Order) -> _Done:
         pause = (await self._choices(order)).pause
         if pause is None:
-            raise Wrong(plain("It is not paused.", "Nothing was changed."))
+            raise Wrong(plain(tr("It is not paused."), tr("Nothing was changed.")))
         if pause.by_operator and not order.is_operator:
-            raise Wrong(sayings.not_yours("resume it", "the people who run this bot"))
+            raise Wrong(plain(tr("You may not resume it."), tr("Only the people who run this bot can.")))
         await self._choose(order, PAUSED, None)
-        return _Done(head="It goes on.", meaning="Videos can be asked for again.")
+        return _Done(head=tr("It goes on."), meaning=tr("Videos can be asked for again."))
 
     async def _usage(self, order: Order) -> Message:
         return await accounts.usage(self._ports, order)
 
     async def _show(self, order: Order) -> Message:
-        choices, store, scope = await self._choices(order), self._ports.store, f"scope:{order.scope}"
-        by_operator = any(rule.approvals for rule in await store.scopes() if rule.scope == scope)
-        approvals = (await store.choices(scope)).get(APPROVALS, by_operator)
-        own = [row for row in await store.limits() if scope in {row.set_by, row.subject} and row.limits]
-        lines = (
-            f"Approvals: {'on' if approvals else 'off'}",
-            f"Channels: {orders.all_of(choices.channels.values())}",
-            f"Roles: {orders.all_of(choices.roles.values())}",
-            f"Models: {orders.all_of(choices.models)}",
-            *([f"Blocked: {orders.all_of(choices.blocked.values())}"] if choices.blocked else []),
-            *(["Videos come covered"] if choices.spoiler else []),
-        )
-        everybody = f"Everybody: {sayings.spoken(self._ports.settings.user_limit)}\n"
-        limits = [part for row in own for part in (_whose(row.subject), f": {sayings.spoken(row.limits)}\n")]
-        head = "Paused." if choices.pause else "How this bot is set here."
-        return plain(head, everybody, *limits, "\n".join(lines))
+        return await arrangement.shown(self._ports, order)
 
     async def _choices(self, order: Asking) -> Choices:
         return await chosen(self._ports.store, order.scope)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from bot import replies, sayings, showing
+from bot.language import tr
 from bot.origins import draft_id, own_draft
 from bot.platforms.contract import Asking, Command, Item, Message
 from bot.ports import Ports
@@ -19,7 +20,7 @@ async def on_its_way(ports: Ports, command: Command, job: Job) -> Message:
     """Return what was taken on, and the first time what goes to whom."""
     offer = ports.catalogue.offers[job.offer]
     resolution = str(offer.options(job.request["options"])["resolution"])
-    said = plain("Your video is on its way.", f"{replies.recipe(job, resolution)}, {about(job.price_usd_micros)}.")
+    said = plain(tr("Your video is on its way."), f"{replies.recipe(job, resolution)}, {about(job.price_usd_micros)}.")
     if len(await ports.store.jobs(user=job.subjects.user, most=2)) > 1:
         return said
     left = await showing.left_of(ports, command)
@@ -31,7 +32,7 @@ async def refusal(ports: Ports, asking: Asking, refused: Refused) -> Message:
     head, text = sayings.refused(refused, ZoneInfo(ports.settings.timezone))
     draft = await own_draft(ports, asking, refused.facts.get("draft", ""))
     if draft is None:
-        return Message(head=head, text=text, small=("Nothing was charged.",))
+        return Message(head=head, text=text, small=(tr("Nothing was charged."),))
     others = list(refused.facts.get("others") or ())[: sayings.MOST_SWITCHES]
     switches = sayings.switches([await _other(ports, draft, name) for name in others])
     return Message(

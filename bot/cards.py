@@ -13,8 +13,9 @@ from weakref import WeakValueDictionary
 
 from bot import replies
 from bot.catalogue import Offer
-from bot.choices import chosen
-from bot.phrases import RENDERING, Around, phrase
+from bot.choices import Choices, chosen_around
+from bot.language import later, speaking, tr
+from bot.phrases import Around, phrase, rendering
 from bot.platforms.contract import (
     Action,
     Card,
@@ -82,7 +83,7 @@ def resolution_of(offer: Offer | None, job: Job) -> object:
 def card(job: Job, around: Around) -> Card:
     """Return what is shown of a job; of one whose video was deleted neither its words nor its picture."""
     head, text = phrase(job, around)
-    is_rendering = head == RENDERING and job.progress is not None
+    is_rendering = head == rendering() and job.progress is not None
     link, link_label = _link(job, around)
     is_over = job.hidden or job.state in FINAL | {State.KEPT}
     return Card(
@@ -130,8 +131,8 @@ def _actions(job: Job, around: Around) -> tuple[Action, ...]:
 
     What is for admins is left out where they were asked in a place of their own.
     """
-    cancel = Action(label="Cancel", verb="cancel", of=job.id)
-    details = Action(label="Details", verb="more", of=job.id)
+    cancel = Action(label=tr("Cancel"), verb="cancel", of=job.id)
+    details = Action(label=tr("Details"), verb="more", of=job.id)
     if job.hidden:
         return ()
     if job.state in _CANCELLABLE:
@@ -139,9 +140,9 @@ def _actions(job: Job, around: Around) -> tuple[Action, ...]:
     match job.state:
         case State.HELD:
             decide = () if Notice.APPROVAL in around.said else decisions(job)
-            return *decide, Action(label="Withdraw", verb="cancel", of=job.id), details
+            return *decide, Action(label=tr("Withdraw"), verb="cancel", of=job.id), details
         case State.KEPT:
-            return Action(label="Collect", verb="collect", of=job.id), details
+            return Action(label=tr("Collect"), verb="collect", of=job.id), details
         case State.FETCHING | State.DELIVERING:
             return (details,)
     return ()
@@ -149,9 +150,9 @@ def _actions(job: Job, around: Around) -> tuple[Action, ...]:
 
 def decisions(job: Job) -> tuple[Action, ...]:
     """Return what an admin decides between."""
-    label = f"Approve for {money(job.price_usd_micros)}" if job.price_usd_micros else "Approve"
+    label = tr("Approve for {price}", price=money(job.price_usd_micros)) if job.price_usd_micros else tr("Approve")
     approve = Action(label=label, verb="approve", of=job.id, style=Style.MAIN)
-    return approve, Action(label="Decline", verb="decline", of=job.id)
+    return approve, Action(label=tr("Decline"), verb="decline", of=job.id)
 
 
 def _progress(job: Job, around: Around, head: str, text: Text) -> Message | None:
@@ -159,8 +160,8 @@ def _progress(job: Job, around: Around, head: str, text: Text) -> Message | None
     is_failing = job.state is State.FAILED and Notice.OUTCOME not in around.said
     if job.hidden or not (job.state in _IN_THREAD or is_failing):
         return None
-    told = f"{head} {min(99, int(job.progress * 100))} %" if head == RENDERING and job.progress is not None else head
-    cancel = (Action(label="Cancel", verb="cancel", of=job.id),) if job.state in _CANCELLABLE else ()
+    told = f"{head} {min(99, int(job.progress * 100))} %" if head == rendering() and job.progress is not None else head
+    cancel = (Action(label=tr("Cancel"), verb="cancel", of=job.id),) if job.state in _CANCELLABLE else ()
     return Message(head=told, text=text, small=_note(job, around), actions=cancel)
 
 
@@ -173,11 +174,11 @@ def _note(job: Job, around: Around) -> Text:
 def _link(job: Job, around: Around) -> tuple[str, str]:
     """Return the message to look at, and what it is to be called."""
     reference, label = {
-        State.DELIVERED: ("" if around.elsewhere else around.said.get("video", ""), "Watch"),
-        State.FAILED: (around.said.get(Notice.OUTCOME, ""), "Why"),
-        State.UNSURE: (around.said.get(Notice.UNSURE, ""), "Why"),
+        State.DELIVERED: ("" if around.elsewhere else around.said.get("video", ""), later("Watch")),
+        State.FAILED: (around.said.get(Notice.OUTCOME, ""), later("Why")),
+        State.UNSURE: (around.said.get(Notice.UNSURE, ""), later("Why")),
     }.get(job.state, ("", ""))
-    return (reference, label) if reference not in {"", PRIVATELY} else ("", "")
+    return (reference, tr(label)) if reference not in {"", PRIVATELY} else ("", "")
 
 
 # -- showing it
@@ -231,10 +232,12 @@ class Cards:
             if platform is None:
                 return True
             references = await self._ports.store.references(job_id)
-            made, standing = card(job, await self._around(job, references)), standing_of(references)
+            choices, standing = await chosen_around(self._ports.store, job), standing_of(references)
             try:
-                async with asyncio.timeout(_SHOWN_S):
-                    stands = await platform.show_card(made, standing)
+                with speaking(choices.language):
+                    made = card(job, await self._around(job, references, choices))
+                    async with asyncio.timeout(_SHOWN_S):
+                        stands = await platform.show_card(made, standing)
             except (PlatformError, TimeoutError) as error:
                 log.warning("a card waits for its platform", extra={"job": job_id, "why": type(error).__name__})
                 return False
@@ -291,7 +294,7 @@ class Cards:
         del self._later[job_id]
         self._want(job_id)
 
-    async def _around(self, job: Job, references: Mapping[str, str]) -> Around:
+    async def _around(self, job: Job, references: Mapping[str, str], choices: Choices) -> Around:
         """Gather what the card tells beside its job."""
         ports = self._ports
         channel = (job.subjects.channel or "").removeprefix("channel:")
@@ -307,7 +310,7 @@ class Cards:
             moved=_moved(job, trail) if has_moved else "",
             elsewhere=_elsewhere(trail),
             deleted=deleted,
-            answering=(await chosen(ports.store, job.subjects.scope.removeprefix("scope:"))).answering(channel),
+            answering=choices.answering(channel),
             picture=await self.still(job) if deleted is None else None,
         )
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bot.platforms.contract import Answering, Asking
 from bot.refusals import Refused
-from storage.contract import Store
+from storage.contract import Job, Store
 
 CHANNELS, ROLES, MODELS, BLOCKED = "channels", "roles", "models", "blocked"
-THREAD, ALERTS, PAUSED, SPOILER = "thread", "alerts", "paused", "spoiler"
+THREAD, ALERTS, PAUSED, SPOILER, LANGUAGE = "thread", "alerts", "paused", "spoiler", "language"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class Choices:
     """An empty list allows everything; channels, roles and the blocked stand by PLATFORM/ID, with what people call them.
 
     `thread` says how a channel is answered, by PLATFORM/ID, and under an empty name how all others are; with `spoiler`
-    videos come covered.
+    videos come covered. `language` is the one in which all that everybody there sees is written.
     """
 
     channels: Mapping[str, str] = field(default_factory=dict)
@@ -37,6 +37,7 @@ class Choices:
     thread: Mapping[str, str] = field(default_factory=dict)
     alerts: str = ""
     spoiler: bool = False
+    language: str = ""
     pause: Pause | None = None
 
     def allows(self, offer: str) -> bool:
@@ -66,6 +67,12 @@ def _names(found: Mapping[str, str]) -> list[str]:
     return [name or subject for subject, name in found.items()]
 
 
+async def chosen_around(store: Store, job: Job) -> Choices:
+    """Return the choices of the scope in which a job was asked for; a person's own place speaks what that person reads."""
+    choices = await chosen(store, job.subjects.scope.removeprefix("scope:"))
+    return replace(choices, language=job.request.get("locale") or choices.language)
+
+
 async def chosen(store: Store, scope: str) -> Choices:
     """Return the choices of a scope, which is written PLATFORM/ID."""
     found: Mapping[str, Any] = await store.choices(f"scope:{scope}")
@@ -78,5 +85,6 @@ async def chosen(store: Store, scope: str) -> Choices:
         thread=found.get(THREAD) or {},
         alerts=found.get(ALERTS) or "",
         spoiler=bool(found.get(SPOILER)),
+        language=found.get(LANGUAGE) or "",
         pause=None if not pause else Pause(at_ms=pause["at_ms"], by_operator=pause["by_operator"]),
     )

@@ -10,13 +10,25 @@ from dataclasses import replace
 
 from bot import replies, sayings
 from bot.cards import resolution_of, spot_of, standing_of, user_of
-from bot.choices import chosen
+from bot.choices import Choices, chosen_around
+from bot.language import later, speaking, told, tr
 from bot.media.contract import BadVideo, Unjudged
-from bot.platforms.contract import Abilities, Action, ChatPlatform, Message, Moment, Notice, Parcel, Rung, Standing
+from bot.platforms.contract import (
+    Abilities,
+    Action,
+    ChatPlatform,
+    Message,
+    Moment,
+    Named,
+    Notice,
+    Parcel,
+    Rung,
+    Standing,
+)
 from bot.platforms.errors import PlaceGone, PlatformDown, TooBig
 from bot.ports import Ports
 from bot.standing import NOT_HERE, NOT_IN_CHANNEL
-from bot.wording import money, size
+from bot.wording import money, size, together
 from storage.contract import Facts, Job, Left, Move
 from storage.states import Event
 
@@ -55,17 +67,28 @@ def _done(ports: Ports, job: Job, left: Sequence[Left]) -> Message:
     """Return what stands beside the video: what it cost and what is left, how it was made, what can be done next."""
     cost = job.price_usd_micros if job.cost_usd_micros is None else job.cost_usd_micros
     own = sayings.personal(left)
-    has_left = "" if own is None else f"; you have {sayings.room(own)}"
     recipe = replies.recipe(job, resolution_of(ports.catalogue.get(job.offer), job))
-    seed = "" if job.seed is None else f", seed {job.seed}"
-    by = "A preview, not AI" if replies.is_preview(job) else "Made by AI"
-    verbs = {"Continue": "continue", "Again": "again", "Edit": "edit", "More": "more"}
+    made = ", ".join(filter(None, [recipe, replies.seed(job)]))
+    by = later("A preview, not AI: {recipe}.") if replies.is_preview(job) else later("Made by AI: {recipe}.")
     return Message(
-        head=f"Done in {replies.took(job)}.",
-        text=(f"It {'cost ' if cost else 'is '}{money(cost)}{has_left}.",),
-        small=(f"{by}: {recipe}{seed}.{replies.unlike(job)}",),
-        actions=tuple(Action(label=label, verb=verb, of=job.id) for label, verb in verbs.items()),
+        head=tr("Done in {time}.", time=replies.took(job)),
+        text=(_priced(cost, "" if own is None else sayings.room(own)),),
+        small=(together(tr(by, recipe=made), replies.unlike(job)),),
+        actions=tuple(Action(label=tr(label), verb=verb, of=job.id) for label, verb in _NEXT.items()),
     )
+
+
+_NEXT = {later("Continue"): "continue", later("Again"): "again", later("Edit"): "edit", later("More"): "more"}
+
+
+def _priced(cost: int | None, room: str) -> str:
+    """Return what it cost, and what is left."""
+    price = money(cost)
+    if not room:
+        return tr("It cost {price}.", price=price) if cost else tr("It is {price}.", price=price)
+    if cost:
+        return tr("It cost {price}; you have {room}.", price=price, room=room)
+    return tr("It is {price}; you have {room}.", price=price, room=room)
 
 
 def file_name(prompt: str) -> str:
@@ -84,11 +107,17 @@ async def deliver(ports: Ports, job: Job) -> Move:
     platform = ports.platforms.get(job.place.platform)
     if platform is None:
         return _unplaced(job, "nobody who serves its platform took it for 24 h")
+    choices = await chosen_around(ports.store, job)
+    with speaking(choices.language):
+        return await _down_the_ladder(ports, platform, job, choices)
+
+
+async def _down_the_ladder(ports: Ports, platform: ChatPlatform, job: Job, choices: Choices) -> Move:
     there = rungs(platform.abilities)
     passed = _passed(job)
     tried = there[: len(passed) + 1]
     try:
-        reference = await _placed(ports, platform, job, tried, passed)
+        reference = await _placed(ports, platform, job, tried, passed, choices)
     except (PlaceGone, TooBig) as error:
         if len(tried) == len(there):
             return _unplaced(job, str(error))
@@ -108,18 +137,19 @@ def _passed(job: Job) -> list[str]:
     return [why for place, _, why in noted if place in _PASSED.values()]
 
 
-async def _placed(ports: Ports, platform: ChatPlatform, job: Job, tried: Sequence[Rung], passed: Sequence[str]) -> str:
+async def _placed(
+    ports: Ports, platform: ChatPlatform, job: Job, tried: Sequence[Rung], passed: Sequence[str], choices: Choices
+) -> str:
     """Return the message that carries the video: wherever it may have been posted by one who died, else posted now."""
     left = await ports.store.left(job.subjects, ports.settings.rules) if platform.abilities.cards else []
     standing = standing_of(await ports.store.references(job.id))
-    is_spoiler = (await chosen(ports.store, job.subjects.scope.removeprefix("scope:"))).spoiler
-    carried = replace(parcel(ports, job, left=left, standing=standing), is_spoiler=is_spoiler)
+    carried = replace(parcel(ports, job, left=left, standing=standing), is_spoiler=choices.spoiler)
     for rung in reversed(tried):
         found = await platform.find(replace(carried, rung=rung))
         if found is not None:
             return found
     if passed and tried[-1] is Rung.PRIVATELY:
-        carried = _with_small(carried, f"Sent to you directly: {passed[0]}.")
+        carried = _with_small(carried, tr("Sent to you directly: {why}.", why=tr(passed[0])))
     until_ms = job.state_since_ms + _LINKED_MS
     return await _posted(ports, platform, replace(carried, rung=tried[-1]), until_ms)
 
@@ -141,7 +171,7 @@ async def _posted(ports: Ports, platform: ChatPlatform, carried: Parcel, until_m
             return reference
     if ports.links.public is None:
         raise TooBig
-    large = _with_small(carried, "It is too large for this place.")
+    large = _with_small(carried, tr("It is too large for this place."))
     return await platform.announce(_as_notice(_linked(ports, large, until_ms)))
 
 
@@ -149,8 +179,8 @@ def _linked(ports: Ports, carried: Parcel, until_ms: int) -> Parcel:
     """Return it with a link to the whole file, where the world can reach us; the same link however often it is made."""
     if ports.links.public is None:
         return carried
-    link = Action(label="Full quality", link=ports.links.video(carried.job, until_ms // 1000))
-    message = _with_small(carried, "The link to its full quality ends ", Moment(until_ms), ".").message
+    link = Action(label=tr("Full quality"), link=ports.links.video(carried.job, until_ms // 1000))
+    message = _with_small(carried, *told("The link to its full quality ends {at}.", at=Moment(until_ms))).message
     return replace(carried, message=replace(message, actions=(*message.actions, link)))
 
 
@@ -179,13 +209,13 @@ async def _shrunk(ports: Ports, carried: Parcel, most_bytes: int | None) -> Parc
         return None
     before, after = (size(each.stat().st_size) for each in (carried.video, path))
     from_size = before.partition(" ")[0] if before.partition(" ")[2] == after.partition(" ")[2] else before
-    told = f"Shrunk from {from_size} to {after} to fit the limit here."
-    return replace(_with_small(carried, told), video=path)
+    shrunk = tr("Shrunk from {before} to {after} to fit the limit here.", before=from_size, after=after)
+    return replace(_with_small(carried, shrunk), video=path)
 
 
-def _with_small(carried: Parcel, *told: str | Moment) -> Parcel:
+def _with_small(carried: Parcel, *more: str | Moment | Named) -> Parcel:
     """Add to the small print."""
-    small = (*carried.message.small, *([" "] if carried.message.small else []), *told)
+    small = (*carried.message.small, *([" "] if carried.message.small else []), *more)
     return replace(carried, message=replace(carried.message, small=small))
 
 

@@ -7,14 +7,16 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import fields as fields_of
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from bot import answering, forms, sayings, showing
 from bot.admin import Admin
-from bot.choices import chosen
+from bot.choices import LANGUAGE, chosen
 from bot.intake import Intake, place_of
+from bot.language import later, speaking, tr, trn
 from bot.origins import CONTINUES, Origin, draft_id, is_reachable, known_job, origin_of, own_draft
 from bot.platforms.contract import Answer, Asking, Command, Field, Form, Message, Order, Pick, Press
 from bot.ports import Ports
@@ -26,8 +28,9 @@ from storage.errors import Unknown
 from storage.states import FINAL, State
 
 SAME_PRESS_S = 10.0
-_GONE_PICTURE = "The picture is not kept any more. Add it once more; the rest is filled in."
+_GONE_PICTURE = later("The picture is not kept any more. Add it once more; the rest is filled in.")
 _AT_ONCE = 500
+F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 
 def _nobody(_job: str) -> None:
@@ -50,6 +53,17 @@ class Presses:
         now_s = self._monotonic()
         self._first = {key: first for key, first in self._first.items() if now_s - first[0] < SAME_PRESS_S}
         return self._first.setdefault((press.verb, press.of, press.user), (now_s, press.id))[1]
+
+
+def _in_their_language(answers: F) -> F:
+    """Have whoever asks answered in the language in which they read."""
+
+    @wraps(answers)
+    async def spoken(desk: Desk, asking: Asking, *given: Any, **named: Any) -> Any:
+        with speaking(asking.locale):
+            return await answers(desk, asking, *given, **named)
+
+    return cast("F", spoken)
 
 
 class Desk:
@@ -90,6 +104,7 @@ class Desk:
             "undo": self._undo,
         }
 
+    @_in_their_language
     async def ask(self, command: Command) -> Answer:
         """Accept a command, or say privately why not; a draft becomes at most one job."""
         if not command.origin.startswith("D"):
@@ -100,7 +115,9 @@ class Desk:
     async def _asked_of_draft(self, command: Command) -> Answer:
         draft = await own_draft(self._ports, command, command.origin)
         if draft is not None and draft.job is not None:
-            return Answer(job=draft.job, message=plain("You asked for this already.", f"It is job {draft.job}."))
+            return Answer(
+                job=draft.job, message=plain(tr("You asked for this already."), tr("It is job {job}.", job=draft.job))
+            )
         answer = await self._asked(command)
         if draft is not None and answer.job:
             await self._ports.store.keep_draft(replace(draft, job=answer.job))
@@ -111,16 +128,24 @@ class Desk:
             job = await self._intake.ask(self._platform, command)
         except Refused as refused:
             return Answer(message=await answering.refusal(self._ports, command, refused))
+        await self._note_language(command)
         self._wake(job.id)
         return Answer(job=job.id, message=await answering.on_its_way(self._ports, command, job))
 
+    async def _note_language(self, asking: Asking) -> None:
+        """Keep the language of the place, in which its cards and videos come."""
+        store, locale = self._ports.store, asking.scope_locale
+        if locale and (await chosen(store, asking.scope)).language != locale:
+            await store.choose(f"scope:{asking.scope}", LANGUAGE, locale, by=f"user:{asking.user}")
+
+    @_in_their_language
     async def press(self, press: Press) -> Answer:
         """Do what a button says, or say privately why not."""
         if press.verb in self._answered:
             return await self._answered[press.verb](press)
         if press.verb in self._told:
             job = await known_job(self._ports, press, press.of)
-            return Answer(message=sayings.NOT_FOUND if job is None else await self._told[press.verb](press, job))
+            return Answer(message=sayings.not_found() if job is None else await self._told[press.verb](press, job))
         return Answer(message=await self._shown(press))
 
     async def _shown(self, press: Press) -> Message:
@@ -134,29 +159,29 @@ class Desk:
             case "help":
                 return await self.help(press)
             case "leave":
-                return plain("Left as it is.")
-        return sayings.NOT_FOUND
+                return plain(tr("Left as it is."))
+        return sayings.not_found()
 
     async def _details(self, press: Press, job: Job) -> Message:
         in_its_channel = job.subjects.channel == f"channel:{press.channel}"
         if not (in_its_channel or may_steer(press, job)):
-            return sayings.not_yours("see its details", "whoever can read its channel")
+            return plain(tr("You may not see its details."), tr("Only whoever can read its channel can."))
         trail = await self._ports.store.trail(job.id)
         return showing.details(self._ports, job, trail, may_delete=may_steer(press, job))
 
     async def _twice(self, press: Press, job: Job) -> Message:
-        return sayings.asks_twice(job) if job.state is State.UNSURE else sayings.MOVED_ON
+        return sayings.asks_twice(job) if job.state is State.UNSURE else sayings.moved_on()
 
     async def _again(self, press: Press) -> Answer:
         """Ask for the same once more, charged to whoever presses; where its picture is gone, ask for that."""
         origin = await origin_of(self._ports, press, press.of)
         if origin is None:
-            return Answer(message=sayings.NOT_FOUND)
+            return Answer(message=sayings.not_found())
         job = await known_job(self._ports, press, press.of)
         if job is not None and job.state is State.UNSURE and press.verb != "twiced":
             return Answer(message=sayings.asks_twice(job))
         if not origin.has_picture:
-            return Answer(form=await self._form(press, origin, title="Animate again", about=_GONE_PICTURE))
+            return Answer(form=await self._form(press, origin, title=tr("Animate again"), about=tr(_GONE_PICTURE)))
         asking = {each.name: getattr(press, each.name) for each in fields_of(Asking)} | {
             "id": self._presses.first(press)
         }
@@ -169,10 +194,15 @@ class Desk:
         """Open the form with the last frame of a video as its picture; the frame is taken once it is needed."""
         job = await known_job(self._ports, press, press.of)
         if job is None:
-            return Answer(message=sayings.NOT_FOUND)
+            return Answer(message=sayings.not_found())
         if job.result is None or not self._ports.blobs.path(job.result).is_file():
             days = self._ports.settings.keep_days
-            return Answer(message=plain("The video is not kept any more.", f"It can be continued for {days} days."))
+            return Answer(
+                message=plain(
+                    tr("The video is not kept any more."),
+                    trn("It can be continued for {number} day.", "It can be continued for {number} days.", days),
+                )
+            )
         draft = Draft(
             id=draft_id(self._platform, press.id),
             user=f"user:{press.user}",
@@ -185,47 +215,53 @@ class Desk:
         await self._ports.store.keep_draft(draft)
         origin = await origin_of(self._ports, press, draft.id)
         assert origin is not None
-        about = "Picture: the last frame of that video."
-        return Answer(form=await self._form(press, origin, title="Continue this video", about=about))
+        about = tr("Picture: the last frame of that video.")
+        return Answer(form=await self._form(press, origin, title=tr("Continue this video"), about=about))
 
     async def _put_to_an_admin(self, press: Press) -> Answer:
         """Hold a request that only a budget refused."""
         if await own_draft(self._ports, press, press.of) is None:
-            return Answer(message=sayings.NOT_FOUND)
+            return Answer(message=sayings.not_found())
         try:
             found = await self._ports.store.hold(press.of)
         except Unknown:
-            return Answer(message=plain("This cannot be put to an admin.", "Change the request, or wait."))
+            return Answer(message=plain(tr("This cannot be put to an admin."), tr("Change the request, or wait.")))
         if isinstance(found, Refusal):
             facts = {each.name: getattr(found, each.name) for each in fields_of(found)}
             return Answer(message=await answering.refusal(self._ports, press, Refused(found.reason, **facts)))
         if found.state is not State.HELD:
-            return Answer(job=found.id, message=plain("It was decided already.", f"It is job {found.id}."))
+            return Answer(
+                job=found.id, message=plain(tr("It was decided already."), tr("It is job {job}.", job=found.id))
+            )
         return Answer(job=found.id, message=sayings.held(found))
 
     async def _undo(self, press: Press) -> Answer:
         draft = await own_draft(self._ports, press, press.of)
-        return Answer(message=sayings.NOT_FOUND) if draft is None else await self._admin.undo(press, draft)
+        return Answer(message=sayings.not_found()) if draft is None else await self._admin.undo(press, draft)
 
+    @_in_their_language
     async def order(self, order: Order) -> Answer:
         """Do what an admin says."""
         return await self._admin.order(order)
 
+    @_in_their_language
     async def form(self, asking: Asking, origin: str = "") -> Answer:
         """Return the form for a new video, with the picture of a job or draft where one is given."""
         if origin in {"", "-"}:
-            return Answer(form=await self._form(asking, Origin(id=""), title="Animate a picture"))
+            return Answer(form=await self._form(asking, Origin(id=""), title=tr("Animate a picture")))
         found = await origin_of(self._ports, asking, origin)
         if found is None:
-            return Answer(message=sayings.NOT_FOUND)
-        about = "" if found.has_picture else _GONE_PICTURE if found.prompt else "Add the picture that is to move."
-        title = "Edit and animate" if found.prompt else "Animate this image"
+            return Answer(message=sayings.not_found())
+        about = (
+            "" if found.has_picture else tr(_GONE_PICTURE) if found.prompt else tr("Add the picture that is to move.")
+        )
+        title = tr("Edit and animate") if found.prompt else tr("Animate this image")
         return Answer(form=await self._form(asking, found, title=title, about=about))
 
     async def _form(self, asking: Asking, origin: Origin, *, title: str, about: str = "") -> Form:
         choices = await chosen(self._ports.store, asking.scope)
         own = sayings.personal(await showing.left_of(self._ports, asking))
-        hint = "" if own is None else f"You have {sayings.room(own)}."
+        hint = "" if own is None else tr("You have {room}.", room=sayings.room(own))
         return forms.form(self._ports, choices, origin, title=title, about=about, hint=hint)
 
     async def keep(self, asking: Asking, key: str, image: Path | None, audio: Path | None) -> None:
@@ -241,32 +277,37 @@ class Desk:
         )
         await self._ports.store.keep_draft(draft)
 
+    @_in_their_language
     async def jobs(self, asking: Asking, page: int = 1) -> Message:
         """Return the person's videos, newest first, with what is left to them."""
         return await showing.jobs(self._ports, asking, max(1, page))
 
+    @_in_their_language
     async def quota(self, asking: Asking) -> Message:
         """Return what is left to the person, and when it comes back."""
         return await showing.quota(self._ports, asking)
 
+    @_in_their_language
     async def collect(self, asking: Asking, job: str = "") -> Message:
         """Send the person's kept videos, or that one, to where they ask now."""
         if job:
             found = await known_job(self._ports, asking, job)
-            return sayings.NOT_FOUND if found is None else await self._steering.collect(asking, found)
+            return sayings.not_found() if found is None else await self._steering.collect(asking, found)
         kept = await self._ports.store.jobs(state=State.KEPT, user=f"user:{asking.user}")
         told = [await self._steering.collect(asking, each) for each in kept if is_reachable(asking, each)]
         if not told:
-            return plain("Nothing waits to be collected.", "A video that could not be posted would.")
+            return plain(tr("Nothing waits to be collected."), tr("A video that could not be posted would."))
         return told[0] if len(told) == 1 else _all_collected(told)
 
+    @_in_their_language
     async def help(self, asking: Asking) -> Message:
         """Return what the bot does, in five lines."""
         return showing.help_page()
 
-    async def installed(self, scope: str, name: str, lacks: tuple[str, ...]) -> Message:
+    async def installed(self, scope: str, name: str, lacks: tuple[str, ...], locale: str = "") -> Message:
         """Return what whoever added the bot reads first."""
-        return showing.installed(self._ports, name, lacks)
+        with speaking(locale):
+            return showing.installed(self._ports, name, lacks)
 
     async def removed(self, scope: str) -> None:
         """End what a scope that removed the bot still has open, and tell operators."""
@@ -287,6 +328,7 @@ class Desk:
         """Return the options of a request, those that every offer has first."""
         return forms.fields(self._ports.catalogue)
 
+    @_in_their_language
     async def picks(self, asking: Asking, typed: str) -> list[Pick]:
         """Return models to choose from, with price and usual time."""
         return forms.models(self._ports, await chosen(self._ports.store, asking.scope), typed)
@@ -302,4 +344,4 @@ def _all_collected(told: list[Message]) -> Message:
     """Return what became of several videos in one message."""
     heads = [message.head for message in told]
     counted = [f"{heads.count(head)} x {head}" for head in dict.fromkeys(heads)]
-    return Message(head=f"{len(told)} videos waited.", text=("\n".join(counted),))
+    return Message(head=trn("{number} video waited.", "{number} videos waited.", len(told)), text=("\n".join(counted),))

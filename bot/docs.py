@@ -1,6 +1,6 @@
 """`python -m bot.docs`: what README.md and ARCHITECTURE.md say of declarations is printed from them, between markers.
 
-With `--check` nothing is written, and a page that differs is an error.
+So is the whole template for translators. With `--check` nothing is written, and a page that differs is an error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from bot import cli, settings, wording
+from bot import cli, phrasebook, settings, wording
 from bot.commands.views import abilities
 from providers.kit.registry import discover
 from providers.kit.spec import Audience, Option, Spec, Value
@@ -26,14 +26,21 @@ _PART = re.compile(r"(<!-- printed: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 def main(arguments: Sequence[str]) -> int:
     """Write the pages that differ, or only name them; return the exit code."""
-    differing = [page for page in PAGES if printed(_read(page)) != _read(page)]
+    differing = {page: text for page, text in _pages() if text != _read(page)}
     if "--check" in arguments:
         for page in differing:
             sys.stderr.write(f"{page} is behind the code; `make docs` prints it anew.\n")
         return 1 if differing else 0
-    for page in differing:
-        (ROOT / page).write_text(printed(_read(page)), encoding="utf-8")
+    for page, text in differing.items():
+        (ROOT / page).parent.mkdir(exist_ok=True)
+        (ROOT / page).write_text(text, encoding="utf-8")
     return 0
+
+
+def _pages() -> Iterator[tuple[str, str]]:
+    """Yield every page as it should be."""
+    yield from ((page, printed(_read(page))) for page in PAGES)
+    yield phrasebook.TEMPLATE, phrasebook.template()
 
 
 def printed(text: str) -> str:
@@ -42,7 +49,8 @@ def printed(text: str) -> str:
 
 
 def _read(page: str) -> str:
-    return (ROOT / page).read_text(encoding="utf-8")
+    file = ROOT / page
+    return file.read_text(encoding="utf-8") if file.is_file() else ""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

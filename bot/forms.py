@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bot.catalogue import Catalogue, Offer
 from bot.choices import Choices
+from bot.language import tr
 from bot.origins import Origin
 from bot.platforms.contract import Field, Form, Pick
 from bot.ports import Ports
@@ -32,7 +33,7 @@ def _field(options: Sequence[Option]) -> Field:
     """Return one field for what several offers declare under one name: it takes what any of them takes."""
     first = options[0]
     guarded = all(option.audience is Audience.ADMIN for option in options)
-    help_text = f"{first.help} For admins." if guarded else first.help
+    help_text = tr("{help} For admins.", help=tr(first.help)) if guarded else tr(first.help)
     if all(isinstance(each, Choice) for each in options):
         values = dict.fromkeys(str(value) for each in options if isinstance(each, Choice) for value in each.values)
         return Field(name=first.name, help=help_text, kind="choice", choices=tuple(values))
@@ -71,7 +72,8 @@ def _usable(ports: Ports, choices: Choices) -> list[Offer]:
 def _model_pick(ports: Ports, name: str, offers: Sequence[Offer]) -> Pick:
     cheapest = min(offers, key=_cost)
     prices = {offer.quote(offer.spec.defaults()) for offer in offers}
-    price = f"{'from ' if len(prices) > 1 else ''}{_price(cheapest, cheapest.spec.defaults())}"
+    lowest = _price(cheapest, cheapest.spec.defaults())
+    price = tr("from {price}", price=lowest) if len(prices) > 1 else lowest
     usual = _usually(ports, cheapest, int(cheapest.spec.defaults()["duration"]))
     return Pick(
         label=f"{name}, {price}, {usual}",
@@ -88,13 +90,13 @@ def _cost(offer: Offer) -> float:
 
 def _price(offer: Offer, options: Mapping[str, Value]) -> str:
     quoted = offer.quote(options)
-    return "price unknown" if quoted is None else money(quoted)
+    return tr("price unknown") if quoted is None else money(quoted)
 
 
 def _usually(ports: Ports, offer: Offer, video_s: int) -> str:
     if offer.spec.renders_here:
-        return "a few seconds"
-    return f"usually {_range(ports.paces.usual(offer.spec, video_s))}"
+        return tr("a few seconds")
+    return tr("usually {range}", range=_range(ports.paces.usual(offer.spec, video_s)))
 
 
 def _range(usual: Usual) -> str:
@@ -103,7 +105,8 @@ def _range(usual: Usual) -> str:
     if low == high:
         return low
     start, _, unit = low.partition(" ")
-    return f"{start if high.endswith(f' {unit}') and ' ' not in unit else low} to {high}"
+    is_one_unit = high.endswith(f" {unit}") and " " not in unit
+    return tr("{low} to {high}", low=start if is_one_unit else low, high=high)
 
 
 def form(ports: Ports, choices: Choices, origin: Origin, *, title: str, about: str = "", hint: str = "") -> Form:
@@ -159,7 +162,7 @@ def _values(offer: Offer, name: str) -> Sequence[Value]:
 def _size_pick(ports: Ports, offer: Offer, resolution: str, duration: int) -> Pick:
     options = offer.spec.defaults() | {"resolution": resolution, "duration": duration}
     sounds = offer.spec.always_sounds or options.get("sound") is True
-    kind = "a camera move, not AI" if offer.spec.model == _PREVIEW else "with sound" if sounds else "silent"
+    kind = tr("a camera move, not AI") if offer.spec.model == _PREVIEW else tr("with sound") if sounds else tr("silent")
     return Pick(
         label=f"{offer.spec.model}, {resolution}, {duration} s, {_price(offer, options)}",
         value=f"{offer.name}/{resolution}/{duration}",

@@ -244,8 +244,9 @@ def place_of(platform: str, asking: Asking) -> Place:
 
 
 def request_of(command: Command, prompt: str) -> dict[str, Any]:
-    """Return what was asked for, as the store keeps it."""
-    return {"prompt": prompt, "model": command.model, "options": dict(command.options)}
+    """Return what was asked for, as the store keeps it; from a place of one's own with the language that is read there."""
+    spoken = {"locale": command.locale} if command.is_private and command.locale else {}
+    return {"prompt": prompt, "model": command.model, "options": dict(command.options), **spoken}
 
 
 def _allowed(catalogue: Catalogue, wish: Wish, preferences: Preferences, choices: Choices) -> list[Candidate]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot import replies
 from bot.cards import decisions
+from bot.failing import failure
+from bot.language import told, tr
 from bot.phrases import held_until
 from bot.platforms.contract import Action, Message, Picture
 from bot.sayings import budget_with
@@ -59,40 +60,50 @@ def message(job: Job, notice: Notice) -> Message | None:
 def approval(job: Job, recipe: str, left: Sequence[Left], picture: Picture | None) -> Message:
     """Return what admins are asked: whether this one video may go past the budget; `left` says how that stands."""
     return Message(
-        head="asks for a video over the budget.",
+        head=tr("asks for a video over the budget."),
         text=(budget_with(job, left),),
         quote=job.request.get("prompt", ""),
-        small=(f"{recipe}, {about(job.price_usd_micros)}. Without an answer it ends ", held_until(job), "."),
+        small=told(
+            "{recipe}, {price}. Without an answer it ends {at}.",
+            recipe=recipe,
+            price=about(job.price_usd_micros),
+            at=held_until(job),
+        ),
         actions=(*decisions(job), _details(job)),
         picture=picture,
     )
 
 
 def _failed(job: Job) -> Message:
-    head, dot, rest = replies.failure(job).partition(". ")
-    edit = Action(label="Edit and try again", verb="edit", of=job.id)
-    again = (Action(label="Again", verb="again", of=job.id),) if job.failure in _AGAIN_HELPS else ()
+    head, dot, rest = failure(job).partition(". ")
+    edit = Action(label=tr("Edit and try again"), verb="edit", of=job.id)
+    again = (Action(label=tr("Again"), verb="again", of=job.id),) if job.failure in _AGAIN_HELPS else ()
     return _message(job, head + dot.strip(), rest, edit, *again, _details(job))
 
 
 def _unsure(job: Job) -> Message:
     return _message(
         job,
-        f"{provider(job.offer)} never answered, so nobody knows whether your video is being made.",
-        "It is not sent again by itself, as it could be paid twice. It is being looked into; an operator can settle it. "
-        "It holds one of your videos until that is known.",
-        Action(label="Leave it", verb="leave", of=job.id),
-        Action(label="Run it again (may be paid twice)", verb="twice", of=job.id),
+        tr("{who} never answered, so nobody knows whether your video is being made.", who=provider(job.offer)),
+        tr(
+            "It is not sent again by itself, as it could be paid twice. It is being looked into; an operator can "
+            "settle it. It holds one of your videos until that is known."
+        ),
+        Action(label=tr("Leave it"), verb="leave", of=job.id),
+        Action(label=tr("Run it again (may be paid twice)"), verb="twice", of=job.id),
     )
 
 
 def _late(job: Job) -> Message:
     return _message(
         job,
-        "Your video is late.",
-        f"It is looked for until {provider(job.offer)} forgets it; if it comes, you get it here. "
-        f"Nothing is charged to you unless it does.",
-        Action(label="Cancel", verb="cancel", of=job.id),
+        tr("Your video is late."),
+        tr(
+            "It is looked for until {who} forgets it; if it comes, you get it here. Nothing is charged to you "
+            "unless it does.",
+            who=provider(job.offer),
+        ),
+        Action(label=tr("Cancel"), verb="cancel", of=job.id),
         _details(job),
     )
 
@@ -100,16 +111,16 @@ def _late(job: Job) -> Message:
 def _kept(job: Job) -> Message:
     return _message(
         job,
-        "Your video is ready, but it could not be posted.",
-        "It is kept for you to collect.",
-        Action(label="Collect", verb="collect", of=job.id),
+        tr("Your video is ready, but it could not be posted."),
+        tr("It is kept for you to collect."),
+        Action(label=tr("Collect"), verb="collect", of=job.id),
         _details(job),
     )
 
 
 def _message(job: Job, head: str, text: str, *actions: Action) -> Message:
-    return Message(head=head, text=(text,) if text else (), small=(f"job {job.id}",), actions=actions)
+    return Message(head=head, text=(text,) if text else (), small=(tr("job {job}", job=job.id),), actions=actions)
 
 
 def _details(job: Job) -> Action:
-    return Action(label="Details", verb="more", of=job.id)
+    return Action(label=tr("Details"), verb="more", of=job.id)

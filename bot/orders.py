@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from bot.language import later, tr
 from bot.platforms.contract import Message, Order
 from bot.sayings import plain
 from bot.wording import quoted
@@ -35,7 +36,7 @@ def subject_of(order: Order) -> str:
     platform = order.scope.partition("/")[0]
     other_scope = named.startswith("scope:") and named != f"scope:{order.scope}"
     if match is None or match[2] != platform or other_scope:
-        raise Wrong(plain("That is nobody of this server.", "Name a member, a role, a channel or the server."))
+        raise Wrong(plain(tr("That is nobody of this server."), tr("Name a member, a role, a channel or the server.")))
     return named
 
 
@@ -43,13 +44,13 @@ def user_of(order: Order) -> str:
     """Return the member an order is about."""
     user = order.words.get("user", "")
     if not user.startswith(f"{order.scope.partition('/')[0]}/"):
-        raise Wrong(plain("Name a member of this server."))
+        raise Wrong(plain(tr("Name a member of this server.")))
     return user
 
 
 def name_of(order: Order, subject: str) -> str:
     """Return how people call whom an order is about."""
-    return order.words.get("name") or ("this server" if subject.startswith("scope:") else subject.partition("/")[2])
+    return order.words.get("name") or (tr("this server") if subject.startswith("scope:") else subject.partition("/")[2])
 
 
 def members(order: Order) -> int | None:
@@ -68,8 +69,8 @@ def limits_of(text: str) -> tuple[Limit, ...]:
     try:
         return parse_limits(text)
     except BadAmount as bad:
-        told = f"{quoted(str(bad))} is no limit."
-        raise Wrong(plain(told, "Write it like 5/day, 60s/week, $20/month, or none.")) from None
+        head = tr("{bad} is no limit.", bad=quoted(str(bad)))
+        raise Wrong(plain(head, tr("Write it like 5/day, 60s/week, $20/month, or none."))) from None
 
 
 def amount_of(text: str) -> str:
@@ -77,7 +78,9 @@ def amount_of(text: str) -> str:
     try:
         return str(parse_amount(text))
     except BadAmount as bad:
-        raise Wrong(plain(f"{quoted(str(bad))} is nothing to grant.", "Write 3 for videos, 30s or $5.")) from None
+        raise Wrong(
+            plain(tr("{bad} is nothing to grant.", bad=quoted(str(bad))), tr("Write 3 for videos, 30s or $5."))
+        ) from None
 
 
 def dollars_of(text: str) -> str:
@@ -88,7 +91,9 @@ def dollars_of(text: str) -> str:
     try:
         return str(parse_amount(f"${plainly.removeprefix('$')}"))
     except BadAmount:
-        raise Wrong(plain(f"{quoted(text)} is no budget.", "Write dollars a month like $50, or none.")) from None
+        raise Wrong(
+            plain(tr("{text} is no budget.", text=quoted(text)), tr("Write dollars a month like $50, or none."))
+        ) from None
 
 
 def has_dollars(limits: tuple[Limit, ...]) -> bool:
@@ -102,17 +107,26 @@ def only(limits: str | None, *, dollars: bool) -> tuple[Limit, ...]:
     return tuple(limit for limit in found if (limit.amount.unit is Unit.USD) is dollars)
 
 
+_NAME_ONE = {
+    "channel": later("Name a channel to add or remove, or allow all."),
+    "role": later("Name a role to add or remove, or allow all."),
+    "model": later("Name a model to add or remove, or allow all."),
+}
+
+
 def changed(order: Order, word: str, before: Mapping[str, str]) -> dict[str, str]:
     """Return a list after an order: `do` is add, remove, or all, which closes nothing."""
     do, which = order.words.get("do", "add"), order.words.get(word, "")
     if do == "all":
         return {}
     if not which or do not in {"add", "remove"}:
-        raise Wrong(plain(f"Name a {word} to add or remove, or allow all."))
+        raise Wrong(plain(tr(_NAME_ONE[word])))
     if do == "add":
         return dict(before) | {which: order.words.get("name") or which}
     if which not in before:
-        raise Wrong(plain(f"{order.words.get('name') or which} is not in that list.", "Nothing was changed."))
+        raise Wrong(
+            plain(tr("{name} is not in that list.", name=order.words.get("name") or which), tr("Nothing was changed."))
+        )
     return without(before, which)
 
 
@@ -123,4 +137,4 @@ def without(found: Mapping[str, str], gone: str) -> dict[str, str]:
 
 def all_of(names: Iterable[str]) -> str:
     """Return the names, or that it is all."""
-    return ", ".join(names) or "all"
+    return ", ".join(names) or tr("all")

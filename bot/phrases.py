@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from bot import replies
 from bot.catalogue import Offer
+from bot.language import later, told, tr
 from bot.platforms.contract import Answering, Moment, Picture, Text
 from bot.schedule import Usual
 from bot.standing import BLOCKED, SENT, SLOW_TO_ANSWER
@@ -15,10 +16,6 @@ from storage.contract import Job, Trail
 from storage.states import FINAL, Kind, State
 
 Phrase = tuple[str, Text]
-RENDERING = "Rendering"
-"""The one phrase that a true number may follow."""
-_STARTING: Phrase = ("Starting", ())
-_NOT_CHARGED = "Nothing was charged."
 _HELD_MS = 7 * 86_400_000
 
 
@@ -50,12 +47,21 @@ class Around:
 def phrase(job: Job, around: Around) -> Phrase:
     """Return where the job stands; what follows the phrase may begin with a comma."""
     if job.hidden:
-        return "Discarded.", (_all_the_same(job),)
+        return tr("Discarded."), (_all_the_same(job),)
     if job.state in FINAL:
         return _ended(job, around)
     if job.state is State.GENERATING:
         return _being_made(job, around)
     return _waiting(job, around)
+
+
+def rendering() -> str:
+    """Return the one phrase that a true number may follow."""
+    return tr("Rendering")
+
+
+def _starting() -> Phrase:
+    return tr("Starting"), ()
 
 
 def held_until(job: Job) -> Moment:
@@ -67,23 +73,23 @@ def _waiting(job: Job, around: Around) -> Phrase:
     who = provider(job.offer)
     match job.state:
         case State.HELD:
-            past = ": it goes past the budget. Without an answer it ends "
-            return "Waiting for an admin", (past, held_until(job), ".")
+            past = told(": it goes past the budget. Without an answer it ends {at}.", at=held_until(job))
+            return tr("Waiting for an admin"), past
         case State.QUEUED:
             return _in_line(job, around)
         case State.UNSURE:
-            return f"Waiting for an answer from {who}.", ("Nothing is sent again without you.",)
+            return tr("Waiting for an answer from {who}.", who=who), (tr("Nothing is sent again without you."),)
         case State.LATE:
-            return "Overdue", _still_looking(job)
+            return tr("Overdue"), _still_looking(job)
         case State.FETCHING if job.detail.startswith(BLOCKED):
-            return "It is ready", (", but lies where this bot may not fetch from.",)
+            return tr("It is ready"), (tr(", but lies where this bot may not fetch from."),)
         case State.FETCHING if job.detail:
-            return "It is ready", (", but cannot be fetched yet. It is tried again.",)
+            return tr("It is ready"), (tr(", but cannot be fetched yet. It is tried again."),)
         case State.FETCHING | State.DELIVERING:
-            return "Almost there", ()
+            return tr("Almost there"), ()
         case State.KEPT:
-            return "Kept.", ("It could not be posted here.",)
-    return _STARTING
+            return tr("Kept."), (tr("It could not be posted here."),)
+    return _starting()
 
 
 def _in_line(job: Job, around: Around) -> Phrase:
@@ -91,9 +97,9 @@ def _in_line(job: Job, around: Around) -> Phrase:
     if in_the_way:
         head, _, rest = in_the_way.partition("; ")
         return head, (f"; {rest}",) if rest else ()
-    head = "Next in line" if around.ahead == 0 else f"{_ordinal(around.ahead + 1)} in line"
+    head = tr("Next in line") if around.ahead == 0 else tr("{ordinal} in line", ordinal=_ordinal(around.ahead + 1))
     starts_ms = _starts_ms(job, around)
-    return head, (", starts ", Moment(starts_ms)) if starts_ms > around.now_ms else ()
+    return head, told(", starts {at}", at=Moment(starts_ms)) if starts_ms > around.now_ms else ()
 
 
 def _ordinal(number: int) -> str:
@@ -114,45 +120,51 @@ def _being_made(job: Job, around: Around) -> Phrase:
     who = provider(job.offer)
     here = around.offer is not None and around.offer.spec.renders_here
     if job.wished and around.can_stop:
-        return f"Cancelling at {who}", ()
+        return tr("Cancelling at {who}", who=who), ()
     if job.detail == SENT and not here:
-        return _STARTING
+        return _starting()
     if job.detail == SLOW_TO_ANSWER:
-        return f"{who} is slow to answer", (", still looking.",)
+        return tr("{who} is slow to answer", who=who), (tr(", still looking."),)
     if job.provider_place is not None:
-        return f"Waiting at {who}, place {job.provider_place + 1}", ()
+        return tr("Waiting at {who}, place {place}", who=who, place=job.provider_place + 1), ()
     return _rendering(job, around.usual)
 
 
 def _rendering(job: Job, usual: Usual | None) -> Phrase:
     """Say when it should be ready; from the last look before that on, that it takes longer."""
     if usual is None:
-        return RENDERING, ()
+        return rendering(), ()
     ready_ms = job.state_since_ms + int(usual.likely_s * 1000)
     if (job.due_at_ms or 0) > ready_ms:
-        return "Taking longer than usual", (f", still running. Most take under {roughly(usual.slow_s)}.",)
-    return RENDERING, (", ready ", Moment(ready_ms))
+        return tr("Taking longer than usual"), (
+            tr(", still running. Most take under {time}.", time=roughly(usual.slow_s)),
+        )
+    return rendering(), told(", ready {at}", at=Moment(ready_ms))
 
 
 def _still_looking(job: Job) -> Text:
     if job.retention_at_ms is None:
-        return (", still looking.",)
-    return (", still looking. That ends ", Moment(job.retention_at_ms), "; it counts only if it comes.")
+        return (tr(", still looking."),)
+    return told(", still looking. That ends {at}; it counts only if it comes.", at=Moment(job.retention_at_ms))
 
 
 def _ended(job: Job, around: Around) -> Phrase:
     if around.deleted is not None:
         by = around.deleted.detail
-        return f"Deleted by {by}" if by else "Deleted", (", ", Moment(around.deleted.at_ms))
+        return tr("Deleted by {by}", by=by) if by else tr("Deleted"), (", ", Moment(around.deleted.at_ms))
     match job.state:
         case State.DELIVERED if around.elsewhere:
-            return "Sent directly.", (f"{around.elsewhere[0].upper()}{around.elsewhere[1:]}.",)
+            return tr("Sent directly."), (f"{_capital(tr(around.elsewhere))}.",)
         case State.DELIVERED:
-            return f"Done in {replies.took(job)}", ()
+            return tr("Done in {time}", time=replies.took(job)), ()
         case State.CANCELLED:
-            return "Cancelled.", (_all_the_same(job),)
-    head = _FAILED[Kind(job.failure or Kind.INTERNAL)].format(who=provider(job.offer))
+            return tr("Cancelled."), (_all_the_same(job),)
+    head = tr(_FAILED[Kind(job.failure or Kind.INTERNAL)], who=provider(job.offer))
     return head, (_all_the_same(job),)
+
+
+def _capital(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def _all_the_same(job: Job) -> str:
@@ -160,23 +172,26 @@ def _all_the_same(job: Job) -> str:
     over = job.state in FINAL
     cost = job.cost_usd_micros if over else job.cost_usd_micros or job.price_usd_micros
     if not cost:
-        return _NOT_CHARGED
-    return f"{provider(job.offer)} {'charged' if over else 'charges'} {money(cost)} for it all the same."
+        return tr("Nothing was charged.")
+    who, price = provider(job.offer), money(cost)
+    if over:
+        return tr("{who} charged {price} for it all the same.", who=who, price=price)
+    return tr("{who} charges {price} for it all the same.", who=who, price=price)
 
 
 _FAILED: Mapping[Kind, str] = {
-    Kind.MODERATED: "Refused by {who}.",
-    Kind.BAD_INPUT: "It cannot be made like this.",
-    Kind.MEDIA_UNREACHABLE: "{who} could not fetch the picture.",
-    Kind.CREDENTIALS: "{who} does not work here just now.",
-    Kind.NO_CREDIT: "{who} does not work here just now.",
-    Kind.PROVIDER_ERROR: "{who} failed to make it.",
-    Kind.NO_OUTPUT: "{who} brought no whole video.",
-    Kind.TIMED_OUT: "{who} never finished it.",
-    Kind.LOST: "Lost at {who}.",
-    Kind.BUSY: "There was no room anywhere.",
-    Kind.DECLINED: "Declined by an admin.",
-    Kind.EXPIRED: "Nobody decided about it.",
-    Kind.UNCOLLECTED: "Nobody collected it.",
-    Kind.INTERNAL: "Something here broke.",
+    Kind.MODERATED: later("Refused by {who}."),
+    Kind.BAD_INPUT: later("It cannot be made like this."),
+    Kind.MEDIA_UNREACHABLE: later("{who} could not fetch the picture."),
+    Kind.CREDENTIALS: later("{who} does not work here just now."),
+    Kind.NO_CREDIT: later("{who} does not work here just now."),
+    Kind.PROVIDER_ERROR: later("{who} failed to make it."),
+    Kind.NO_OUTPUT: later("{who} brought no whole video."),
+    Kind.TIMED_OUT: later("{who} never finished it."),
+    Kind.LOST: later("Lost at {who}."),
+    Kind.BUSY: later("There was no room anywhere."),
+    Kind.DECLINED: later("Declined by an admin."),
+    Kind.EXPIRED: later("Nobody decided about it."),
+    Kind.UNCOLLECTED: later("Nobody collected it."),
+    Kind.INTERNAL: later("Something here broke."),
 }

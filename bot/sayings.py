@@ -7,13 +7,13 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot import refusing
+from bot.language import later, told, tr, trn
 from bot.platforms.contract import Action, Message, Moment, Named, Style, Text
 from bot.refusals import Refused
 from bot.wording import about, counted, money, provider
 from storage.contract import Job, Left
 from storage.limits import parse_amount, usd
 
-_NOT_CHARGED = "Nothing was charged."
 MOST_SWITCHES = 3
 """More would not stand in one row beside the others."""
 Said = tuple[str, Text]
@@ -27,7 +27,7 @@ def refused(why: Refused, zone: ZoneInfo) -> Said:
     """Return why a request was not taken: the phrase, and what would do."""
     if why.code in _IN_CHAT:
         return _IN_CHAT[why.code](why.facts)
-    sentence = refusing.refusal(why, 0, zone).replace(_NOT_CHARGED, "").strip()
+    sentence = refusing.refusal(why, 0, zone).replace(tr("Nothing was charged."), "").strip()
     head, dot, rest = sentence.partition(". ")
     return head + dot.strip(), (rest,) if rest else ()
 
@@ -35,63 +35,79 @@ def refused(why: Refused, zone: ZoneInfo) -> Said:
 def _limit(facts: Mapping[str, Any]) -> Said:
     amount, _, window = facts["limit"].partition("/")
     left = parse_amount(amount).number - facts["used"]
-    head = f"{_who_used(facts)} {counted(amount)} {_for(window)}."
+    head = tr(_USED[facts["subject"].partition(":")[0]], amount=counted(amount), when=_for(window))
     if 0 < left < facts["asked"]:
-        head = f"{counted(amount, left)} left {_for(window)}, and this needs {counted(amount, facts['asked'])}."
+        head = tr(
+            "{left} left {when}, and this needs {asked}.",
+            left=counted(amount, left),
+            when=_for(window),
+            asked=counted(amount, facts["asked"]),
+        )
     if facts["frees_at_ms"] is None:
-        return head, ("One like this never fits. Ask for a shorter video, or ask an admin for more.",)
-    at = Moment(facts["frees_at_ms"])
-    return head, ("There is room again ", at, ".")
+        return head, (tr("One like this never fits. Ask for a shorter video, or ask an admin for more."),)
+    return head, told("There is room again {at}.", at=Moment(facts["frees_at_ms"]))
 
 
-def _who_used(facts: Mapping[str, Any]) -> str:
-    return {
-        "user": "You have used your",
-        "role": "You have used your role's",
-        "channel": "This channel has used its",
-        "scope": "This server has used its",
-        "all": "This bot has used its",
-    }[facts["subject"].partition(":")[0]]
+_USED = {
+    "user": later("You have used your {amount} {when}."),
+    "role": later("You have used your role's {amount} {when}."),
+    "channel": later("This channel has used its {amount} {when}."),
+    "scope": later("This server has used its {amount} {when}."),
+    "all": later("This bot has used its {amount} {when}."),
+}
+_FOR = {"day": later("for today"), "week": later("for this week"), "month": later("for this month")}
+_NOW = {"day": later("today"), "week": later("this week"), "month": later("this month")}
 
 
 def _for(window: str) -> str:
-    named = {"day": "for today", "week": "for this week", "month": "for this month"}
-    return named.get(window, f"for {window.removesuffix('h')} hours")
+    if window in _FOR:
+        return tr(_FOR[window])
+    return tr("for {hours} hours", hours=window.removesuffix("h"))
 
 
 def _budget(facts: Mapping[str, Any]) -> Said:
     amount, _, window = facts["limit"].partition("/")
-    by_admin = facts["set_by"].startswith("scope:")
-    whose = "This bot's" if facts["subject"].startswith("all") else "This server's"
     left = max(0, parse_amount(amount).number - facts["used"])
-    who = "An admin" if by_admin else "The people who run this bot"
-    can = "can let this one video through, or raise it" if facts.get("can_ask") else "can raise it"
-    text = f"About ${usd(left)} of it is left, and this needs about ${usd(facts['asked'])}. {who} {can}."
-    return f"{whose} budget {_for(window)} has no room for this ({amount}).", (text,)
+    needs = tr("About ${left} of it is left, and this needs about ${asked}.", left=usd(left), asked=usd(facts["asked"]))
+    full = _FULL["all" if facts["subject"].startswith("all") else "scope"]
+    can = _CAN[facts["set_by"].startswith("scope:"), bool(facts.get("can_ask"))]
+    return tr(full, when=_for(window), amount=amount), (f"{needs} {tr(can)}",)
+
+
+_FULL = {
+    "all": later("This bot's budget {when} has no room for this ({amount})."),
+    "scope": later("This server's budget {when} has no room for this ({amount})."),
+}
+_CAN = {
+    (True, True): later("An admin can let this one video through, or raise it."),
+    (True, False): later("An admin can raise it."),
+    (False, True): later("The people who run this bot can let this one video through, or raise it."),
+    (False, False): later("The people who run this bot can raise it."),
+}
 
 
 def _open(facts: Mapping[str, Any]) -> Said:
-    return f"You have {counted('1', facts['used'])} in the making.", (
-        "That is as many as you may have. Wait for one, or cancel it.",
+    return tr("You have {amount} in the making.", amount=counted("1", facts["used"])), (
+        tr("That is as many as you may have. Wait for one, or cancel it."),
     )
 
 
+_RESTS = {
+    True: later("It rests since {at}. The people who run it can resume it."),
+    False: later("It rests since {at}. An admin can resume it."),
+}
 _IN_CHAT: Mapping[str, Callable[[Mapping[str, Any]], Said]] = {
     "limit": _limit,
     "budget": _budget,
     "open": _open,
-    "offer_off": lambda f: (f"{f['offer']} is off here.", ("Choose another model.",)),
+    "offer_off": lambda f: (tr("{offer} is off here.", offer=f["offer"]), (tr("Choose another model."),)),
     "scope_denied": lambda _f: (
-        "This bot may not be used here.",
-        ("The people who run it can allow this server; ask whoever added it.",),
+        tr("This bot may not be used here."),
+        (tr("The people who run it can allow this server; ask whoever added it."),),
     ),
     "paused": lambda f: (
-        "This bot is paused here.",
-        (
-            "It rests since ",
-            Moment(f["since_ms"]),
-            f". {'The people who run it' if f['by_operator'] else 'An admin'} can resume it.",
-        ),
+        tr("This bot is paused here."),
+        told(_RESTS[bool(f["by_operator"])], at=Moment(f["since_ms"])),
     ),
 }
 
@@ -99,7 +115,10 @@ _IN_CHAT: Mapping[str, Callable[[Mapping[str, Any]], Said]] = {
 def switches(drafts: Iterable[tuple[str, str]]) -> tuple[Action, ...]:
     """Return a button for each offer that could serve a kept request: it spends money, so that it stands out."""
     found = list(drafts)[:MOST_SWITCHES]
-    return tuple(Action(label=f"Switch to {name}", verb="retry", of=draft, style=Style.MAIN) for name, draft in found)
+    return tuple(
+        Action(label=tr("Switch to {name}", name=name), verb="retry", of=draft, style=Style.MAIN)
+        for name, draft in found
+    )
 
 
 def helps(why: Refused) -> tuple[Action, ...]:
@@ -107,35 +126,41 @@ def helps(why: Refused) -> tuple[Action, ...]:
     draft = why.facts.get("draft")
     if not draft:
         return ()
-    edit = Action(label="Edit", verb="edit", of=draft)
+    edit = Action(label=tr("Edit"), verb="edit", of=draft)
     match why.code:
         case "limit" | "unpriced":
-            return (Action(label="Try again", verb="retry", of=draft), edit, MY_VIDEOS)
+            return (Action(label=tr("Try again"), verb="retry", of=draft), edit, my_videos())
         case "budget" if why.facts.get("can_ask"):
-            return (Action(label="Ask for approval", verb="ask", of=draft, style=Style.MAIN), edit)
+            return (Action(label=tr("Ask for approval"), verb="ask", of=draft, style=Style.MAIN), edit)
         case "budget" | "open" | "paused" | "lacks_permission" | "account_trouble":
-            return (Action(label="Try again", verb="retry", of=draft), edit)
+            return (Action(label=tr("Try again"), verb="retry", of=draft), edit)
     return (edit,)
 
 
-MY_VIDEOS = Action(label="My videos", verb="jobs")
+def my_videos() -> Action:
+    return Action(label=tr("My videos"), verb="jobs")
 
 
 def kept(inputs: Iterable[str]) -> str:
     """Return what is kept of a request, by its files' roles."""
-    names = {"image": "picture", "audio": "sound"}
-    things = [*(names[role] for role in inputs), "sentence"]
-    *first, last = things
-    both = f"{', '.join(first)} and {last}" if first else last
-    return f"Your {both} {'are' if first else 'is'} kept. {_NOT_CHARGED}"
+    return tr(_KEPT[frozenset(inputs)])
+
+
+_KEPT = {
+    frozenset[str](): later("Your sentence is kept. Nothing was charged."),
+    frozenset({"image"}): later("Your picture and sentence are kept. Nothing was charged."),
+    frozenset({"audio"}): later("Your sound and sentence are kept. Nothing was charged."),
+    frozenset({"image", "audio"}): later("Your picture, sound and sentence are kept. Nothing was charged."),
+}
 
 
 def first_use(job: Job, left: Sequence[Left], *, renders_here: bool) -> str:
     """Return what a person reads once: what goes to whom, the limit, where help is."""
-    goes = "stay on this bot's own machine" if renders_here else f"go to {provider(job.offer)} to make the video"
+    goes = tr("Your picture and sentence go to {who} to make the video.", who=provider(job.offer))
+    stays = tr("Your picture and sentence stay on this bot's own machine.")
     limit = personal(left)
-    have = "" if limit is None else f" You have {spoken(limit.limit)}."
-    return f"Your picture and sentence {goes}.{have} `/help` says more."
+    have = "" if limit is None else tr("You have {limits}.", limits=spoken(limit.limit))
+    return " ".join(filter(None, [stays if renders_here else goes, have, tr("`/help` says more.")]))
 
 
 def personal(left: Sequence[Left]) -> Left | None:
@@ -147,14 +172,12 @@ def spoken(limits: str | None) -> str:
     """Return a set of limits as it is spoken of: `5 videos a day, $20.00 a month`."""
     each = () if limits in {None, "", "none"} else str(limits).split(",")
     said = (limit.strip().partition("/") for limit in each)
-    return ", ".join(f"{counted(amount)} {refusing.per(window)}" for amount, _, window in said) or "no limit"
+    return ", ".join(f"{counted(amount)} {refusing.per(window)}" for amount, _, window in said) or tr("no limit")
 
 
 def _now(left: Left) -> str:
     window = left.limit.partition("/")[2]
-    return {"day": "today", "week": "this week", "month": "this month"}.get(
-        window, f"in {window.removesuffix('h')} hours"
-    )
+    return tr(_NOW[window]) if window in _NOW else tr("in {hours} hours", hours=window.removesuffix("h"))
 
 
 def room(left: Left) -> str:
@@ -162,65 +185,80 @@ def room(left: Left) -> str:
     amount = left.limit.partition("/")[0]
     rest, most = max(0, left.most - left.used), counted(amount, left.most)
     number = counted(amount, rest) if amount.startswith("$") else str(rest)
-    return f"{number} of {most} left {_now(left)}"
+    return tr("{number} of {most} left {when}", number=number, most=most, when=_now(left))
 
 
 def taken(left: Left) -> str:
     """Return how much of somebody's limit is used: `This channel: 12 of 40 videos today`."""
     amount = left.limit.partition("/")[0]
-    whose = {"channel": "This channel", "scope": "This server", "all": "This bot"}.get(
-        left.subject.partition(":")[0], "You"
-    )
     used = counted(amount, left.used) if amount.startswith("$") else str(left.used)
-    return f"{whose}: {used} of {counted(amount, left.most)} {_now(left)}."
+    taken = _TAKEN.get(left.subject.partition(":")[0], _TAKEN["user"])
+    return tr(taken, used=used, amount=counted(amount, left.most), when=_now(left))
+
+
+_TAKEN = {
+    "user": later("You: {used} of {amount} {when}."),
+    "channel": later("This channel: {used} of {amount} {when}."),
+    "scope": later("This server: {used} of {amount} {when}."),
+    "all": later("This bot: {used} of {amount} {when}."),
+}
 
 
 # What a press comes to.
 
-NOT_FOUND = plain("There is nothing here any more.", "It is from another place, or its time is over.")
-MOVED_ON = plain("It has moved on meanwhile.", "Look again: its card says where it stands.")
+
+def not_found() -> Message:
+    return plain(tr("There is nothing here any more."), tr("It is from another place, or its time is over."))
 
 
-def not_yours(what: str, who: str) -> Message:
-    return plain(f"You may not {what}.", f"Only {who} can.")
+def moved_on() -> Message:
+    return plain(tr("It has moved on meanwhile."), tr("Look again: its card says where it stands."))
 
 
 def cannot_stop(job: Job) -> Message:
     """Return the choice where a provider cannot stop what it began."""
     price = job.price_usd_micros
-    either = f" It costs {money(price)} either way." if price else ""
+    either = tr("It costs {price} either way.", price=money(price)) if price else ""
+    comes = tr("It comes here when it is ready, unless you discard it.")
     return plain(
-        f"{provider(job.offer)} cannot stop a video that has started.",
-        f"{either.strip()} It comes here when it is ready, unless you discard it.".strip(),
+        tr("{who} cannot stop a video that has started.", who=provider(job.offer)),
+        " ".join(filter(None, [either, comes])),
         actions=(
-            Action(label="Keep it", verb="keep", of=job.id),
-            Action(label="Discard it", verb="discard", of=job.id, style=Style.DANGER),
+            Action(label=tr("Keep it"), verb="keep", of=job.id),
+            Action(label=tr("Discard it"), verb="discard", of=job.id, style=Style.DANGER),
         ),
     )
 
 
 def discarded(job: Job) -> Message:
     cost = job.price_usd_micros if job.cost_usd_micros is None else job.cost_usd_micros
-    charged = f"{provider(job.offer)} charges {money(cost)} for it all the same." if cost else _NOT_CHARGED
-    return plain("Discarded.", charged)
+    charged = (
+        tr("{who} charges {price} for it all the same.", who=provider(job.offer), price=money(cost))
+        if cost
+        else tr("Nothing was charged.")
+    )
+    return plain(tr("Discarded."), charged)
 
 
 def held(job: Job) -> Message:
     return plain(
-        "Waiting for an admin.",
-        f"You asked for one video over the budget, {about(job.price_usd_micros)}. Without an answer it ends after 7 days. {_NOT_CHARGED}",
-        actions=(Action(label="Withdraw", verb="cancel", of=job.id),),
+        tr("Waiting for an admin."),
+        tr(
+            "You asked for one video over the budget, {price}. Without an answer it ends after 7 days. Nothing was charged.",
+            price=about(job.price_usd_micros),
+        ),
+        actions=(Action(label=tr("Withdraw"), verb="cancel", of=job.id),),
     )
 
 
 def asks_to_delete(job: Job, kept_days: int) -> Message:
-    days = "1 day" if kept_days == 1 else f"{kept_days} days"
+    days = trn("{number} day", "{number} days", kept_days)
     return plain(
-        "Delete this video for everybody here?",
-        f"What it cost stays charged. The copy kept by this bot goes within {days}.",
+        tr("Delete this video for everybody here?"),
+        tr("What it cost stays charged. The copy kept by this bot goes within {days}.", days=days),
         actions=(
-            Action(label="Delete the video", verb="deleted", of=job.id, style=Style.DANGER),
-            Action(label="Keep it", verb="leave", of=job.id),
+            Action(label=tr("Delete the video"), verb="deleted", of=job.id, style=Style.DANGER),
+            Action(label=tr("Keep it"), verb="leave", of=job.id),
         ),
     )
 
@@ -228,11 +266,15 @@ def asks_to_delete(job: Job, kept_days: int) -> Message:
 def asks_twice(job: Job) -> Message:
     price = about(job.price_usd_micros)
     return plain(
-        "Run it again, though it may be paid twice?",
-        f"{provider(job.offer)} may still be making the first one. A new one is {price}, and counts as one of your videos.",
+        tr("Run it again, though it may be paid twice?"),
+        tr(
+            "{who} may still be making the first one. A new one is {price}, and counts as one of your videos.",
+            who=provider(job.offer),
+            price=price,
+        ),
         actions=(
-            Action(label="Run it again (may be paid twice)", verb="twiced", of=job.id, style=Style.MAIN),
-            Action(label="Leave it", verb="leave", of=job.id),
+            Action(label=tr("Run it again (may be paid twice)"), verb="twiced", of=job.id, style=Style.MAIN),
+            Action(label=tr("Leave it"), verb="leave", of=job.id),
         ),
     )
 
@@ -242,15 +284,24 @@ def budget_with(job: Job, left: Iterable[Left]) -> str:
     its = next((each for each in left if f"{each.subject} {each.limit} {each.set_by}" == job.budget), None)
     if its is None:
         return ""
-    whose = "This bot's" if its.subject.startswith("all") else "This server's"
     used, most, after = (f"${usd(each)}" for each in (its.used, its.most, its.used + job.reserved_usd_micros))
-    return f"{whose} budget {_now(its)}: {used} of {most} used. With this video: {after}."
+    stands = _STANDS["all" if its.subject.startswith("all") else "scope"]
+    return tr(stands, when=_now(its), used=used, most=most, after=after)
+
+
+_STANDS = {
+    "all": later("This bot's budget {when}: {used} of {most} used. With this video: {after}."),
+    "scope": later("This server's budget {when}: {used} of {most} used. With this video: {after}."),
+}
 
 
 def over_budget(budget: str) -> Message:
     subject, limit, _ = (*budget.split(" "), "", "")[:3]
-    whose = "This bot's" if subject.startswith("all") else "Another"
-    return plain(
-        "It cannot be approved yet.",
-        f"{whose} budget ({limit.partition('/')[0] or subject}) has no room for it. Raise that first; the request keeps waiting.",
-    )
+    full = _STILL_FULL["all" if subject.startswith("all") else "scope"]
+    return plain(tr("It cannot be approved yet."), tr(full, budget=limit.partition("/")[0] or subject))
+
+
+_STILL_FULL = {
+    "all": later("This bot's budget ({budget}) has no room for it. Raise that first; the request keeps waiting."),
+    "scope": later("Another budget ({budget}) has no room for it. Raise that first; the request keeps waiting."),
+}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bot import replies, sayings
 from bot.intake import subjects_of
+from bot.language import later, told, tr
 from bot.origins import is_reachable
 from bot.platforms.contract import Action, Asking, Item, Message, Moment, Style, Text
 from bot.ports import Ports
@@ -22,11 +23,11 @@ _LINE_CHARS = 100
 _PROMPT_CHARS = 1500
 _GONE = frozenset({State.CANCELLED, State.FAILED})
 _MOMENTS = (
-    ("waited", {State.HELD, State.QUEUED}),
-    ("prepared", {State.PREPARING}),
-    ("rendered", {State.SUBMITTING, State.UNSURE, State.GENERATING, State.LATE}),
-    ("posted", {State.FETCHING, State.DELIVERING}),
-    ("kept", {State.KEPT}),
+    (later("waited {time}"), {State.HELD, State.QUEUED}),
+    (later("prepared {time}"), {State.PREPARING}),
+    (later("rendered {time}"), {State.SUBMITTING, State.UNSURE, State.GENERATING, State.LATE}),
+    (later("posted {time}"), {State.FETCHING, State.DELIVERING}),
+    (later("kept {time}"), {State.KEPT}),
 )
 
 
@@ -41,8 +42,9 @@ async def quota(ports: Ports, asking: Asking) -> Message:
     own = sayings.personal(left)
     others = "\n".join(sayings.taken(each) for each in left if each is not own)
     if own is None:
-        return Message(head="Nothing limits how many videos you make.", small=(others,) if others else ())
-    frees: Text = () if own.frees_at_ms is None or not own.used else ("Room comes back ", Moment(own.frees_at_ms), ".")
+        return Message(head=tr("Nothing limits how many videos you make."), small=(others,) if others else ())
+    at_ms = own.frees_at_ms if own.used else None
+    frees = () if at_ms is None else told("The next one frees {at}.", at=Moment(at_ms))
     return Message(head=f"{sayings.room(own)}.", text=frees, small=(others,) if others else ())
 
 
@@ -50,14 +52,14 @@ async def jobs(ports: Ports, asking: Asking, page: int) -> Message:
     """Return a page of the person's videos under what is left to them, the newest first."""
     found = await _theirs(ports, asking, page * PAGE + 1)
     shown = found[(page - 1) * PAGE : page * PAGE]
-    told = await quota(ports, asking)
+    own = await quota(ports, asking)
     if not found:
-        return Message(head="No videos yet.", text=("`/animate` with a picture and a sentence makes one.",))
-    older = Action(label="Show older", verb="jobs", of=f"p{page + 1}")
+        return Message(head=tr("No videos yet."), text=(tr("`/animate` with a picture and a sentence makes one."),))
+    older = Action(label=tr("Show older"), verb="jobs", of=f"p{page + 1}")
     return Message(
-        head=told.head,
-        text=told.text,
-        small=told.small,
+        head=own.head,
+        text=own.text,
+        small=own.small,
         items=tuple([await line(ports, job) for job in shown]),
         actions=(older,) if len(found) > page * PAGE else (),
     )
@@ -85,19 +87,23 @@ async def open_jobs(ports: Ports, asking: Asking) -> list[Job]:
 async def line(ports: Ports, job: Job) -> Item:
     """Return a job as one line with its one useful button."""
     prompt = cut(job.request.get("prompt", ""), _LINE_CHARS)
-    return Item(quote=prompt or f"job {job.id}", small=await _standing(ports, job), action=await _useful(ports, job))
+    return Item(
+        quote=prompt or tr("job {job}", job=job.id), small=await _standing(ports, job), action=await _useful(ports, job)
+    )
 
 
 async def _standing(ports: Ports, job: Job) -> Text:
     if job.hidden and job.state not in FINAL:
-        return ("discarded",)
+        return (tr("discarded"),)
     if job.state is State.DELIVERED:
-        return ("done ", Moment(job.ended_at_ms or job.state_since_ms), f", {money(job.price_usd_micros)}")
+        ended = Moment(job.ended_at_ms or job.state_since_ms)
+        return told("done {at}, {price}", at=ended, price=money(job.price_usd_micros))
     if job.state in _GONE:
-        return ("cancelled" if job.state is State.CANCELLED else "not made", f", job {job.id}")
+        cancelled, not_made = tr("cancelled, job {job}", job=job.id), tr("not made, job {job}", job=job.id)
+        return (cancelled if job.state is State.CANCELLED else not_made,)
     offer = ports.catalogue.get(job.offer)
     if offer is None:
-        return (f"waiting, job {job.id}",)
+        return (tr("waiting, job {job}", job=job.id),)
     ahead = await ports.store.ahead(job.id) if job.state is State.QUEUED else 0
     return (replies.progress(job, offer.spec, ports.paces.usual(offer.spec, job.seconds), ahead),)
 
@@ -106,24 +112,24 @@ async def _useful(ports: Ports, job: Job) -> Action | None:
     match job.state:
         case State.DELIVERED:
             reference = (await ports.store.references(job.id)).get("video", "")
-            return Action(label="Watch", link=reference) if reference else None
+            return Action(label=tr("Watch"), link=reference) if reference else None
         case State.KEPT:
-            return Action(label="Collect", verb="collect", of=job.id)
+            return Action(label=tr("Collect"), verb="collect", of=job.id)
         case State.FAILED:
-            return Action(label="Edit and try again", verb="edit", of=job.id)
+            return Action(label=tr("Edit and try again"), verb="edit", of=job.id)
         case State.CANCELLED | State.FETCHING | State.DELIVERING:
             return None
-    return None if job.hidden else Action(label="Cancel", verb="cancel", of=job.id)
+    return None if job.hidden else Action(label=tr("Cancel"), verb="cancel", of=job.id)
 
 
 def details(ports: Ports, job: Job, trail: Sequence[Trail], *, may_delete: bool) -> Message:
     """Return all there is to know of a job; words too long for a message come as a file."""
     prompt, expanded = job.request.get("prompt", ""), job.actual_prompt or ""
     is_long = len(prompt) + len(expanded) > _PROMPT_CHARS
-    delete = Action(label="Delete", verb="delete", of=job.id, style=Style.PLAIN)
+    delete = Action(label=tr("Delete"), verb="delete", of=job.id, style=Style.PLAIN)
     return Message(
         quote=cut(prompt, _PROMPT_CHARS) if is_long else prompt,
-        items=(Item(quote=cut(expanded, _PROMPT_CHARS), small=("As the model expanded it",)),) if expanded else (),
+        items=(Item(quote=cut(expanded, _PROMPT_CHARS), small=(tr("As the model expanded it"),)),) if expanded else (),
         text=("\n".join(_facts(job, trail)),),
         actions=(delete,) if may_delete and job.state is State.DELIVERED else (),
         files=(_as_file(ports, prompt, expanded),) if is_long else (),
@@ -132,15 +138,15 @@ def details(ports: Ports, job: Job, trail: Sequence[Trail], *, may_delete: bool)
 
 def _facts(job: Job, trail: Sequence[Trail]) -> list[str]:
     options = {name: value for name, value in job.request.get("options", {}).items() if name != "seed"}
-    told = ", ".join(f"{name} {value}" for name, value in options.items())
+    recipe = [job.offer, f"{job.seconds} s", *(f"{name} {value}" for name, value in options.items())]
     made = replies.changed(job.prepared)
     return [
         *([made] if made else []),
-        f"Offer: {job.offer}, {job.seconds} s{', ' if told else ''}{told}",
-        *([f"Seed: {job.seed}"] if job.seed is not None else []),
-        f"Cost: {_cost(job)}",
-        f"Time: {_times(trail) or 'just begun'}",
-        f"Job: {job.id}",
+        tr("Offer: {recipe}", recipe=", ".join(recipe)),
+        *([tr("Seed: {seed}", seed=job.seed)] if job.seed is not None else []),
+        tr("Cost: {cost}", cost=_cost(job)),
+        tr("Time: {times}", times=_times(trail) or tr("just begun")),
+        tr("Job: {job}", job=job.id),
     ]
 
 
@@ -148,15 +154,16 @@ def _cost(job: Job) -> str:
     """Return what a job cost its person, or may."""
     match job.state:
         case State.DELIVERED:
-            price = job.price_usd_micros
-            return f"{money(price)}, charged on delivery" if price else money(price)
+            price = money(job.price_usd_micros)
+            return tr("{price}, charged on delivery", price=price) if job.price_usd_micros else price
         case State.FAILED | State.CANCELLED:
-            billed = (
-                f", though {provider(job.offer)} billed {money(job.cost_usd_micros)}" if job.cost_usd_micros else ""
-            )
-            own_discard = job.discarded_by == job.subjects.user and bool(job.cost_usd_micros)
-            return f"{money(job.price_usd_micros)}, as it was made" if own_discard else f"nothing was charged{billed}"
-    return f"{about(job.price_usd_micros)}, charged only on delivery"
+            if not job.cost_usd_micros:
+                return tr("nothing was charged")
+            if job.discarded_by == job.subjects.user:
+                return tr("{price}, as it was made", price=money(job.price_usd_micros))
+            who, price = provider(job.offer), money(job.cost_usd_micros)
+            return tr("nothing was charged, though {who} billed {price}", who=who, price=price)
+    return tr("{price}, charged only on delivery", price=about(job.price_usd_micros))
 
 
 def _times(trail: Sequence[Trail]) -> str:
@@ -166,37 +173,40 @@ def _times(trail: Sequence[Trail]) -> str:
         for name, states in _MOMENTS:
             if here.target in states:
                 spent[name] = spent.get(name, 0) + after.at_ms - here.at_ms
-    return ", ".join(f"{name} {span(spent[name] / 1000)}" for name, _ in _MOMENTS if spent.get(name, 0) >= 500)
+    return ", ".join(tr(name, time=span(spent[name] / 1000)) for name, _ in _MOMENTS if spent.get(name, 0) >= 500)
 
 
 def _as_file(ports: Ports, prompt: str, expanded: str) -> Path:
     """Write the words whole where files in the making lie; they go with this process."""
     folder = Path(tempfile.mkdtemp(dir=ports.spare, prefix="words-"))
     path = folder / "prompt.txt"
-    path.write_text(prompt + (f"\n\nAs the model expanded it:\n\n{expanded}" if expanded else ""), encoding="utf-8")
+    more = f"\n\n{tr('As the model expanded it:')}\n\n{expanded}" if expanded else ""
+    path.write_text(prompt + more, encoding="utf-8")
     return path
 
 
 _HELP = (
-    "`/animate` with a picture and how it should move: the boat leaves the bay, slow pull back.",
-    "Or open a message with a picture, then Apps, Animate this image. A voice message can be its sound.",
-    "The video comes in the thread, with Again, Edit and Continue. You pay nothing for one that fails.",
-    "`/jobs` shows your videos, `/quota` what is left to you, `/collect` what could not be posted.",
-    "Admins set limits, budget and channels with `/animate-admin`.",
+    later("`/animate` with a picture and how it should move: the boat leaves the bay, slow pull back."),
+    later("Or open a message with a picture, then Apps, Animate this image. A voice message can be its sound."),
+    later("The video comes in the thread, with Again, Edit and Continue. You pay nothing for one that fails."),
+    later("`/jobs` shows your videos, `/quota` what is left to you, `/collect` what could not be posted."),
+    later("Admins set limits, budget and channels with `/animate-admin`."),
 )
 
 
 def help_page() -> Message:
     """Return what the bot does, in five lines."""
     return Message(
-        head="A picture and a sentence become a video.", text=("\n".join(_HELP),), actions=(sayings.MY_VIDEOS,)
+        head=tr("A picture and a sentence become a video."),
+        text=("\n".join(map(tr, _HELP)),),
+        actions=(sayings.my_videos(),),
     )
 
 
 _TRY_FIRST = (
-    "1. `/animate` with a picture and how it should move.",
-    "2. Open a message with a picture, then Apps, Animate this image.",
-    "3. `/animate-admin` for limits, budget, channels and where approvals are asked for.",
+    later("1. `/animate` with a picture and how it should move."),
+    later("2. Open a message with a picture, then Apps, Animate this image."),
+    later("3. `/animate-admin` for limits, budget, channels and where approvals are asked for."),
 )
 
 
@@ -205,18 +215,23 @@ def installed(ports: Ports, name: str, lacks: Sequence[str]) -> Message:
     on = [offer for offer in ports.catalogue.on() if not offer.spec.renders_here]
     missing = _missing(lacks, has_offers=bool(on))
     budget = ports.settings.rules.scope_budget_usd_micros
-    has_budget = "There is no budget yet." if budget is None else f"The budget is {money(budget)} a month."
+    has_budget = (
+        tr("There is no budget yet.") if budget is None else tr("The budget is {price} a month.", price=money(budget))
+    )
     sellers = sorted({offer.provider.label or offer.provider.id for offer in on})
-    goes = f" Pictures and sentences go to {', '.join(sellers)}." if sellers else ""
+    goes = tr("Pictures and sentences go to {names}.", names=", ".join(sellers)) if sellers else ""
+    each = tr("For each member: {limits}.", limits=ports.settings.user_limit)
     return Message(
-        head=f"Stillmotion cannot do its work in {name} yet." if missing else f"Stillmotion works in {name}.",
-        text=("\n".join([*missing, *_TRY_FIRST]),),
-        small=(f"For each member: {ports.settings.user_limit}. {has_budget}{goes}",),
-        actions=(Action(label="Help", verb="help"),),
+        head=tr("Stillmotion cannot do its work in {name} yet.", name=name)
+        if missing
+        else tr("Stillmotion works in {name}.", name=name),
+        text=("\n".join([*missing, *map(tr, _TRY_FIRST)]),),
+        small=(" ".join(filter(None, [each, has_budget, goes])),),
+        actions=(Action(label=tr("Help"), verb="help"),),
     )
 
 
 def _missing(lacks: Sequence[str], *, has_offers: bool) -> list[str]:
-    told = [f"It lacks {', '.join(lacks)}: whoever manages this server can give it."] if lacks else []
-    no_key = "No provider's key is set, so only the preview works: the bot's operator can add one."
-    return told if has_offers else [*told, no_key]
+    given = [tr("It lacks {names}: whoever manages this server can give it.", names=", ".join(lacks))] if lacks else []
+    no_key = tr("No provider's key is set, so only the preview works: the bot's operator can add one.")
+    return given if has_offers else [*given, no_key]

@@ -11,8 +11,9 @@ from itertools import groupby
 
 from bot import notices, replies
 from bot.cards import PRIVATELY, Cards, resolution_of, spot_of, standing_of, user_of
-from bot.choices import chosen
+from bot.choices import Choices, chosen_around
 from bot.delivery import rungs
+from bot.language import speaking
 from bot.platforms.contract import ChatPlatform, Message, Notice, Rung
 from bot.platforms.errors import PlaceGone, PlatformDown
 from bot.ports import Ports
@@ -52,8 +53,14 @@ async def _show(ports: Ports, cards: Cards, owed: Owed) -> None:
 
 
 async def _say(ports: Ports, cards: Cards, owed: Owed) -> None:
+    choices = await chosen_around(ports.store, owed.job)
+    with speaking(choices.language):
+        await _say_it(ports, cards, owed, choices)
+
+
+async def _say_it(ports: Ports, cards: Cards, owed: Owed, choices: Choices) -> None:
     if owed.notice is states.Notice.APPROVAL:
-        reference = await _asked(ports, cards, owed)
+        reference = await _asked(ports, cards, owed, choices)
     else:
         reference = await _told(ports, owed)
     if reference is not None or owed.is_old:
@@ -70,10 +77,10 @@ async def _told(ports: Ports, owed: Owed) -> str | None:
     return await _placed(platform, await _notice(ports, owed, message), rungs(platform.abilities))
 
 
-async def _asked(ports: Ports, cards: Cards, owed: Owed) -> str | None:
+async def _asked(ports: Ports, cards: Cards, owed: Owed, choices: Choices) -> str | None:
     """Ask the scope's admins in the channel that they chose; where there is none, the job's card asks them."""
     job = owed.job
-    channel = (await chosen(ports.store, job.subjects.scope.removeprefix("scope:"))).alerts.partition("/")[2]
+    channel = choices.alerts.partition("/")[2]
     if not (channel and notices.holds(job, owed.notice)):
         return ""
     recipe = replies.recipe(job, resolution_of(ports.catalogue.get(job.offer), job))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from bot import sayings
 from bot.choices import chosen
 from bot.delivery import parcel
+from bot.language import later, speaking, tr
 from bot.platforms.contract import Action, Asking, Message, Press, Style
 from bot.platforms.errors import PlaceGone, PlatformDown, PlatformError, TooBig
 from bot.ports import Ports
@@ -20,7 +21,7 @@ from storage.states import FINAL, Event, State
 
 _BEING_MADE = frozenset({State.GENERATING, State.LATE})
 _UNSENT = frozenset({State.HELD, State.PREPARING, State.QUEUED})
-_ITS_PEOPLE = "whoever asked for it, or a moderator,"
+_ITS_PEOPLE = later("Only whoever asked for it, or a moderator, can.")
 
 
 def may_steer(asking: Asking, job: Job) -> bool:
@@ -38,11 +39,11 @@ class Steering:
     async def cancel(self, press: Press, job: Job) -> Message:
         """Stop a job: at once before it is sent, by its provider afterwards, by a choice where that cannot."""
         if not may_steer(press, job):
-            return sayings.not_yours("cancel this video", _ITS_PEOPLE)
+            return plain(tr("You may not cancel this video."), tr(_ITS_PEOPLE))
         if job.hidden or job.state in FINAL:
-            return plain("It is over already.", "There is nothing left to cancel.")
+            return plain(tr("It is over already."), tr("There is nothing left to cancel."))
         if job.state in {State.FETCHING, State.DELIVERING}:
-            return plain("Too late to cancel.", "The video is made and comes in a moment.")
+            return plain(tr("Too late to cancel."), tr("The video is made and comes in a moment."))
         if job.state is State.KEPT:
             return _ready(job)
         if job.state in _BEING_MADE and not self._can_stop(job):
@@ -56,21 +57,21 @@ class Steering:
     async def keep(self, press: Press, job: Job) -> Message:
         """Take back a cancel, or leave things as they are where there was none."""
         if not may_steer(press, job):
-            return sayings.not_yours("decide about this video", _ITS_PEOPLE)
+            return plain(tr("You may not decide about this video."), tr(_ITS_PEOPLE))
         if job.hidden:
-            return plain("It was discarded already.", "That cannot be taken back.")
+            return plain(tr("It was discarded already."), tr("That cannot be taken back."))
         if job.state in _BEING_MADE and job.wished:
             await self._moved(press, job, Event.KEEP)
-        return plain("Kept.", "It comes here when it is ready.")
+        return plain(tr("Kept."), tr("It comes here when it is ready."))
 
     async def discard(self, press: Press, job: Job) -> Message:
         """Let a job go that cannot be stopped, or a video that waits to be collected."""
         if not may_steer(press, job):
-            return sayings.not_yours("discard this video", _ITS_PEOPLE)
+            return plain(tr("You may not discard this video."), tr(_ITS_PEOPLE))
         if job.hidden or job.state is State.CANCELLED:
-            return plain("It was discarded already.")
+            return plain(tr("It was discarded already."))
         if job.state not in _BEING_MADE | {State.KEPT}:
-            return sayings.MOVED_ON
+            return sayings.moved_on()
         return sayings.discarded(await self._moved(press, job, Event.DISCARDED))
 
     async def delete(self, press: Press, job: Job) -> Message:
@@ -87,26 +88,26 @@ class Steering:
         try:
             await platform.remove((await self._ports.store.references(job.id))["video"])
         except PlaceGone:
-            return plain("It is gone already.", "Its place, or its message, is not there any more.")
+            return plain(tr("It is gone already."), tr("Its place, or its message, is not there any more."))
         except PlatformDown:
-            return plain("It could not be deleted just now.", "Try again in a moment.")
+            return plain(tr("It could not be deleted just now."), tr("Try again in a moment."))
         await self._ports.store.deleted(job.id, by=press.name)
         self._wake(job.id)
-        return plain("Deleted.", "What it cost stays charged.")
+        return plain(tr("Deleted."), tr("What it cost stays charged."))
 
     async def _undeletable(self, press: Press, job: Job) -> Message | None:
         if not may_steer(press, job):
-            return sayings.not_yours("delete this video", _ITS_PEOPLE)
+            return plain(tr("You may not delete this video."), tr(_ITS_PEOPLE))
         has_video = job.state is State.DELIVERED and (await self._ports.store.references(job.id)).get("video")
-        return None if has_video else plain("There is no video of it to delete.")
+        return None if has_video else plain(tr("There is no video of it to delete."))
 
     async def approve(self, press: Press, job: Job) -> Message:
         """Let a held request go on: an admin where an admin set the budget, an operator anywhere."""
         if not (press.is_admin or press.is_operator):
-            return sayings.not_yours("approve this", "an admin here")
+            return plain(tr("You may not approve this."), tr("Only an admin here can."))
         set_by_admin = (job.budget or "").rpartition(" ")[2].startswith("scope:")
         if not (press.is_operator or set_by_admin):
-            return sayings.not_yours("approve this", "the people who run this bot")
+            return plain(tr("You may not approve this."), tr("Only the people who run this bot can."))
         if job.state is not State.HELD:
             return _decided(job)
         facts = Facts(by=f"user:{press.user}", rules=self._ports.settings.rules)
@@ -119,43 +120,54 @@ class Steering:
         except Stale:
             return _decided(await self._ports.store.job(job.id))
         self._wake(job.id)
-        return plain("Approved.", f"It goes on now; up to {money(moved.reserved_usd_micros)} is reserved for it.")
+        return plain(
+            tr("Approved."),
+            tr("It goes on now; up to {price} is reserved for it.", price=money(moved.reserved_usd_micros)),
+        )
 
     async def decline(self, press: Press, job: Job) -> Message:
         """End a held request; whoever may look after the budget may."""
         if not (press.is_admin or press.is_operator):
-            return sayings.not_yours("decline this", "an admin here")
+            return plain(tr("You may not decline this."), tr("Only an admin here can."))
         if job.state is not State.HELD:
             return _decided(job)
         await self._moved(press, job, Event.DECLINED)
-        return plain("Declined.", "Nothing was charged. Whoever asked is told.")
+        return plain(tr("Declined."), tr("Nothing was charged. Whoever asked is told."))
 
     async def collect(self, asking: Asking, job: Job) -> Message:
         """Post a kept video where its requester asks now."""
         if job.subjects.user != f"user:{asking.user}":
-            return sayings.not_yours("collect this video", "whoever asked for it")
+            return plain(tr("You may not collect this video."), tr("Only whoever asked for it can."))
         if job.state is not State.KEPT:
             return _nothing_to_collect(job)
         if job.result is None or not self._ports.blobs.path(job.result).is_file():
-            return plain("The video is not here any more.", f"Tell the people who run this bot: job {job.id}.")
+            return plain(
+                tr("The video is not here any more."), tr("Tell the people who run this bot: job {job}.", job=job.id)
+            )
         try:
             reference = await self._posted(asking, job)
         except PlaceGone:
-            return plain("I may not post here either.", "Ask where I may, or in a direct message. The video is kept.")
+            return plain(
+                tr("I may not post here either."), tr("Ask where I may, or in a direct message. The video is kept.")
+            )
         except TooBig:
-            return plain("It is too big for this place.", "Ask in a server that takes larger files. The video is kept.")
+            return plain(
+                tr("It is too big for this place."), tr("Ask in a server that takes larger files. The video is kept.")
+            )
         except PlatformError:
-            return plain("It could not be posted just now.", "Try again in a moment. The video is kept.")
+            return plain(tr("It could not be posted just now."), tr("Try again in a moment. The video is kept."))
         with contextlib.suppress(Stale):
             facts = Facts(by=f"user:{asking.user}", message=reference)
             await self._ports.store.record(Move(job=job.id, expected=State.KEPT, event=Event.COLLECTED, facts=facts))
-        return plain("Here it is.", f"It cost {money(job.price_usd_micros)}.")
+        return plain(tr("Here it is."), tr("It cost {price}.", price=money(job.price_usd_micros)))
 
     async def _posted(self, asking: Asking, job: Job) -> str:
         platform = self._ports.platforms[job.place.platform]
-        is_spoiler = (await chosen(self._ports.store, asking.scope)).spoiler
-        carried = replace(parcel(self._ports, job), spot=asking.spot, standing={}, is_spoiler=is_spoiler)
-        return await platform.find(carried) or await platform.show_video(carried)
+        choices = await chosen(self._ports.store, asking.scope)
+        with speaking(choices.language):
+            there = parcel(self._ports, job)
+            carried = replace(there, spot=asking.spot, standing={}, is_spoiler=choices.spoiler)
+            return await platform.find(carried) or await platform.show_video(carried)
 
     async def end(self, job: Job, by: str) -> None:
         """Cancel a job whose scope is gone; one that came too far goes on."""
@@ -176,11 +188,11 @@ class Steering:
 
 def _ready(job: Job) -> Message:
     return plain(
-        "It is ready.",
-        "It is kept until you collect it, or let it go.",
+        tr("It is ready."),
+        tr("It is kept until you collect it, or let it go."),
         actions=(
-            Action(label="Collect", verb="collect", of=job.id),
-            Action(label="Discard it", verb="discard", of=job.id, style=Style.DANGER),
+            Action(label=tr("Collect"), verb="collect", of=job.id),
+            Action(label=tr("Discard it"), verb="discard", of=job.id, style=Style.DANGER),
         ),
     )
 
@@ -190,32 +202,47 @@ def _cancelled(job: Job) -> Message:
     who = provider(job.offer)
     match job.state:
         case State.CANCELLED:
-            return plain("Cancelled.", "Nothing was charged.")
+            return plain(tr("Cancelled."), tr("Nothing was charged."))
         case State.SUBMITTING:
             return plain(
-                "Your cancel is kept.",
-                f"It is just being sent to {who}: it is stopped where that can be. If it starts all the same, cancel again.",
+                tr("Your cancel is kept."),
+                tr(
+                    "It is just being sent to {who}: it is stopped where that can be. If it starts all the same, cancel "
+                    "again.",
+                    who=who,
+                ),
             )
         case State.UNSURE:
             return plain(
-                "Your cancel is kept.",
-                f"Nobody knows yet whether {who} is making it: if not, it ends without any cost; if so, it is stopped where that can be.",
+                tr("Your cancel is kept."),
+                tr(
+                    "Nobody knows yet whether {who} is making it: if not, it ends without any cost; if so, it is stopped "
+                    "where that can be.",
+                    who=who,
+                ),
             )
         case State.GENERATING | State.LATE if job.wished:
             return plain(
-                f"Cancelling at {who}.", "Nothing is charged if it stops in time; if it is done already, it comes here."
+                tr("Cancelling at {who}.", who=who),
+                tr("Nothing is charged if it stops in time; if it is done already, it comes here."),
             )
-    return sayings.MOVED_ON
+    return sayings.moved_on()
 
 
 def _decided(job: Job) -> Message:
-    how = "It was declined." if job.state is State.FAILED else "It ended." if job.state in FINAL else "It goes on."
-    return plain("This was decided already.", how)
+    how = (
+        tr("It was declined.")
+        if job.state is State.FAILED
+        else tr("It ended.")
+        if job.state in FINAL
+        else tr("It goes on.")
+    )
+    return plain(tr("This was decided already."), how)
 
 
 def _nothing_to_collect(job: Job) -> Message:
     if job.state is State.DELIVERED:
-        return plain("It was posted already.", "Nothing waits to be collected.")
+        return plain(tr("It was posted already."), tr("Nothing waits to be collected."))
     if job.state in FINAL:
-        return plain("There is no video of it.", "Nothing waits to be collected.")
-    return plain("It is not ready yet.", "It comes by itself when it is.")
+        return plain(tr("There is no video of it."), tr("Nothing waits to be collected."))
+    return plain(tr("It is not ready yet."), tr("It comes by itself when it is."))

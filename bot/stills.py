@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from bot.language import later, tr
 from bot.media.contract import BadVideo, Unfit, Unjudged
 from bot.platforms.contract import Picture
 from bot.ports import Ports
@@ -16,7 +17,12 @@ from storage.states import State
 log = logging.getLogger(__name__)
 
 _WITHIN_S = 5.0
-_QUARTERS = ("still grey", "a quarter in colour", "half in colour", "three quarters in colour")
+_QUARTERS = (
+    later("Picture to animate, still grey"),
+    later("Picture to animate, a quarter in colour"),
+    later("Picture to animate, half in colour"),
+    later("Picture to animate, three quarters in colour"),
+)
 
 
 class Stills:
@@ -34,7 +40,7 @@ class Stills:
     async def _beginning(self, blob: str) -> Picture | None:
         bench, video = self._ports.workbench, self._ports.blobs.path(blob)
         path = await self._kept(self._named(blob, "beginning"), lambda: bench.beginning(video))
-        return None if path is None else Picture(path=path, alt="First frame of the video")
+        return None if path is None else Picture(path=path, alt=tr("First frame of the video"))
 
     async def _still(self, job: Job) -> Picture | None:
         blob, quarter = _image(job), _quarter(job)
@@ -42,7 +48,7 @@ class Stills:
             return None
         bench, picture = self._ports.workbench, self._ports.blobs.path(blob)
         path = await self._kept(self._named(blob, str(quarter)), lambda: bench.still(picture, colour=quarter / 4))
-        return None if path is None else Picture(path=path, alt=f"Picture to animate, {_QUARTERS[quarter]}")
+        return None if path is None else Picture(path=path, alt=tr(_QUARTERS[quarter]))
 
     def forget(self, job: Job) -> None:
         """Remove what was made for a job that is over: it is made again in the rare case that it is needed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
+from bot.language import tr, trn
 from bot.platforms import text as platform_text
 from providers.kit.registry import discover
 from storage.limits import parse_amount, usd
@@ -13,13 +14,13 @@ from storage.limits import parse_amount, usd
 def money(usd_micros: int | None) -> str:
     """Return a price as it is spoken of: `free`, `$0.50`, or that nobody knows it."""
     if usd_micros is None:
-        return "at an unknown price"
-    return "free" if usd_micros == 0 else f"${usd(usd_micros)}"
+        return tr("at an unknown price")
+    return tr("free") if usd_micros == 0 else f"${usd(usd_micros)}"
 
 
 def about(usd_micros: int | None) -> str:
     """Return a price as it is told before anything was billed."""
-    return f"about {money(usd_micros)}" if usd_micros else money(usd_micros)
+    return tr("about {price}", price=money(usd_micros)) if usd_micros else money(usd_micros)
 
 
 def counted(amount: str, number: int | None = None) -> str:
@@ -27,9 +28,8 @@ def counted(amount: str, number: int | None = None) -> str:
     if amount.startswith("$"):
         return f"${usd(parse_amount(amount).number if number is None else number)}"
     if amount.endswith("s"):
-        return f"{amount[:-1] if number is None else number} s of video"
-    count = int(amount) if number is None else number
-    return f"{count} video" if count == 1 else f"{count} videos"
+        return tr("{seconds} s of video", seconds=amount[:-1] if number is None else number)
+    return trn("{number} video", "{number} videos", int(amount) if number is None else number)
 
 
 def size(size_bytes: float) -> str:
@@ -42,7 +42,7 @@ def size(size_bytes: float) -> str:
 
 
 def jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count} jobs"
+    return trn("{number} job", "{number} jobs", count)
 
 
 def span(seconds: float) -> str:
@@ -81,9 +81,20 @@ def cut(text: str, most: int) -> str:
 def listed(names: Sequence[str]) -> str:
     """Return names as a choice: `a`, `a or b`, `a, b or c`."""
     *first, last = names
-    return f"{', '.join(first)} or {last}" if first else last
+    return tr("{names} or {last}", names=", ".join(first), last=last) if first else last
+
+
+def every(names: Sequence[str]) -> str:
+    """Return names as a whole: `a`, `a and b`, `a, b and c`."""
+    *first, last = names
+    return tr("{names} and {last}", names=", ".join(first), last=last) if first else last
+
+
+def together(*sentences: str) -> str:
+    """Return sentences one after the other, without those that are empty."""
+    return " ".join(filter(None, sentences))
 
 
 def quoted(text: str) -> str:
     """Return what somebody wrote, as it is repeated in a sentence."""
-    return f"'{cut(text, 60)}'" if text.strip() else "nothing"
+    return f"'{cut(text, 60)}'" if text.strip() else tr("nothing")

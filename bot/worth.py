@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot import refusing
+from bot.language import tr, trn
 from bot.ports import Ports
 from bot.refusals import Refused
 from bot.router import Candidate, Preferences, Wish, candidates
@@ -29,13 +30,11 @@ def of_limits(ports: Ports, limits: tuple[Limit, ...], members: int | None) -> s
     """Return what a set of limits allows at most: `30 members, up to $75.00 a day at wan2.5, 720p, 5 s.`"""
     told = [_most(ports, limit, members or 1) for limit in limits]
     found = ", ".join(each for each in told if each)
-    return f"{_people(members)} to {found}." if found else ""
-
-
-def _people(members: int | None) -> str:
+    if not found:
+        return ""
     if members is None:
-        return "For each: up"
-    return "Up" if members == 1 else f"{members} members, up"
+        return tr("For each: up to {found}.", found=found)
+    return trn("Up to {found}.", "{number} members, up to {found}.", members, found=found)
 
 
 def _most(ports: Ports, limit: Limit, members: int) -> str:
@@ -47,7 +46,12 @@ def _most(ports: Ports, limit: Limit, members: int) -> str:
         return ""
     length_s = int(found.options["duration"])
     videos = limit.amount.number if limit.amount.unit is Unit.VIDEOS else limit.amount.number / length_s
-    return f"{money(round(videos * found.usd_micros) * members)} {per} at {_video(found)}"
+    return tr(
+        "{price} {per} at {video}",
+        price=money(round(videos * found.usd_micros) * members),
+        per=per,
+        video=_video(found),
+    )
 
 
 def _video(found: Candidate) -> str:
@@ -58,6 +62,11 @@ def of_budget(ports: Ports, usd_micros: int) -> str:
     """Return how many usual videos a month's budget pays for."""
     found = usual(ports)
     if found is None or not found.usd_micros:
-        return "It counts what providers bill."
+        return tr("It counts what providers bill.")
     videos = usd_micros // found.usd_micros
-    return f"That is about {videos} {'video' if videos == 1 else 'videos'} at {_video(found)}."
+    return trn(
+        "That is about {number} video at {video}.",
+        "That is about {number} videos at {video}.",
+        videos,
+        video=_video(found),
+    )

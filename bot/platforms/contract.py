@@ -24,7 +24,8 @@ class Asking:
 
     `user`, `scope`, `channel` and `roles` are written PLATFORM/ID, `name` is how the person is called. `scope_is_own` says
     that the operator need not allow the scope first; a denied one is refused all the same. `lacks` names permissions
-    that the bot lacks there, in the platform's own words.
+    that the bot lacks there, in the platform's own words. `locale` is the language in which they read, `scope_locale` that
+    of the place, like `pt-BR`; empty where nobody knows.
     """
 
     id: str
@@ -41,6 +42,8 @@ class Asking:
     is_age_restricted: bool = False
     is_private: bool = False
     lacks: tuple[str, ...] = ()
+    locale: str = ""
+    scope_locale: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,8 +331,8 @@ class Desk(Protocol):
     async def help(self, asking: Asking) -> Message:
         """Return what the bot does, in five lines."""
 
-    async def installed(self, scope: str, name: str, lacks: tuple[str, ...]) -> Message:
-        """Return what whoever added the bot reads first."""
+    async def installed(self, scope: str, name: str, lacks: tuple[str, ...], locale: str = "") -> Message:
+        """Return what whoever added the bot reads first, in the language of the place."""
 
     async def removed(self, scope: str) -> None:
         """End what a scope that removed the bot still has open, and tell operators."""

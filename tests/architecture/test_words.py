@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from bot import phrases, refusing, replies
+from bot import failing, phrases, refusing, replies
 from bot.commands.console import Exit
 from bot.media.contract import Change, UnfitReason
 from bot.platforms import errors as platform_errors
@@ -76,7 +76,7 @@ def test_every_reason_has_a_sentence() -> None:
 
 def test_every_failure_has_a_sentence() -> None:
     """Each that the table of moves declares, and no other; and a few words on the card."""
-    assert replies._FAILURES.keys() == phrases._FAILED.keys() == set(Kind)
+    assert failing._FAILURES.keys() == phrases._FAILED.keys() == set(Kind)
 
 
 def test_every_change_has_words() -> None:

@@ -422,7 +422,7 @@ async def test_what_is_left_is_told_with_every_limit_beside_it(tmp_path: Path) -
         await lobby.accepted()
         told = await lobby.desk.quota(lobby.command())
         assert words(told) == (
-            "4 of 5 videos left today. Room comes back [1788307200000]. This server: $0.50 of $50.00 this month."
+            "4 of 5 videos left today. The next one frees [1788307200000]. This server: $0.50 of $50.00 this month."
         )
     async with opened(tmp_path) as lobby:
         assert (await lobby.desk.quota(lobby.command())).head == "Nothing limits how many videos you make."

@@ -73,7 +73,7 @@ class Desk:
     async def help(self, asking: Asking) -> Message:
         return await self._told("help", asking)
 
-    async def installed(self, scope: str, name: str, lacks: tuple[str, ...]) -> Message:
+    async def installed(self, scope: str, name: str, lacks: tuple[str, ...], locale: str = "") -> Message:
         self.scopes.append(("installed", scope, name, *lacks))
         return Message(head="It works here.", text=("Three things to try.",))
 

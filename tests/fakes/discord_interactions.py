@@ -290,7 +290,7 @@ class People:
             "channel_id": str(channel.id),
             "channel": channel.json() | {"permissions": str(world.permissions(made.user, channel))},
             "app_permissions": str(world.permissions(world.bot, channel)),
-            "locale": "en-US",
+            "locale": made.user.locale,
             "entitlements": [],
             "attachment_size_limit": world.upload_bytes(channel, made.user),
             "context": 1 if channel.kind == DM else 0,

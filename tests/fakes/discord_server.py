@@ -139,6 +139,8 @@ class DiscordServer:
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+        for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined] # what nobody reads from any more
+            transport.abort()
         await asyncio.sleep(0)
 
     async def _start(self) -> int:

@@ -87,13 +87,14 @@ def _iso(at_s: float) -> str:
 
 @dataclass(kw_only=True, eq=False)
 class User:
-    """A person, or the bot. `dms`: takes direct messages; `upload_bytes`: what a subscription allows."""
+    """A person, or the bot. `dms`: takes direct messages; `upload_bytes`: what a subscription allows; `locale`: what they read."""
 
     id: int
     name: str
     bot: bool = False
     dms: bool = True
     upload_bytes: int = 10 * _MIB
+    locale: str = "en-US"
 
     @property
     def mention(self) -> str:

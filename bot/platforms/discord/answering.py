@@ -14,6 +14,7 @@ from typing import Any, cast
 import aiohttp
 import discord
 
+from bot.language import speaking, tr
 from bot.platforms.contract import Answer, Asking, Command, Desk, Form, Message, Order, Pick, Press
 from bot.platforms.discord import asking, commands
 from bot.platforms.discord import form as forms
@@ -28,13 +29,16 @@ _SEEN = 2000
 _BUTTON = "sm"
 _NAME_CHARS = 100
 _MOST_CHOICES = 25
-_NO_MEDIA = Message(
-    head="There is no picture in that message.",
-    text=("Choose one that has a picture, or use `/animate` with a picture of yours.",),
-)
-_ONE_OF_TWO = Message(
-    head="Name one of them.", text=("A limit is about a member, a role or a channel, not about two.",)
-)
+
+
+def _no_media() -> Message:
+    choose = tr("Choose one that has a picture, or use `/animate` with a picture of yours.")
+    return Message(head=tr("There is no picture in that message."), text=(choose,))
+
+
+def _one_of_two() -> Message:
+    about = tr("A limit is about a member, a role or a channel, not about two.")
+    return Message(head=tr("Name one of them."), text=(about,))
 
 
 class Front:
@@ -68,7 +72,8 @@ class Front:
         self._seen.append(asked.id)
         self._begun.note()
         try:
-            await self._heard(asked, _data(asked))
+            with speaking(asked.locale.value):
+                await self._heard(asked, _data(asked))
         except discord.HTTPException as error:
             if error.code not in TOO_LATE | {ANSWERED}:
                 log.warning("an interaction was not answered", extra={"status": error.status, "code": error.code})
@@ -144,7 +149,7 @@ class Front:
         verb, options = asking.given(data)
         resolved = data.get("resolved") or {}
         if sum(asking.named(each, resolved) is not None for each in options) > 1:
-            return Answer(message=_ONE_OF_TWO)
+            return Answer(message=_one_of_two())
         words = asking.words_of(verb, options, resolved)
         if words.get("subject", "").startswith("role:") and guild is not None:
             words |= await _counted(guild, words["subject"])
@@ -180,7 +185,7 @@ class Front:
         message = data["resolved"]["messages"][data["target_id"]]
         media = asking.media_of(message)
         if media.is_forward and media.is_empty:
-            await respond(asked, Answer(message=_NO_MEDIA), _modal)
+            await respond(asked, Answer(message=_no_media()), _modal)
             return
         key = "" if media.is_empty else f"D{asked.id}"
         words = forms.about_media(media, _author(message))

@@ -17,6 +17,7 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot.language import tr
 from bot.platforms.contract import Message, Spot
 from bot.platforms.discord import commands
 from bot.platforms.discord.commands import Json
@@ -56,7 +57,9 @@ def of_interaction(asked: discord.Interaction[Any], circle: Circle, owner: int |
     """Return the fields of an Asking; `owner` is whose the server is."""
     may = asked.permissions
     lacks = missing(asked.channel, asked.app_permissions) if asked.guild_id is not None else ()
-    return _of(str(asked.id), asked.user, asked.channel, asked.guild_id, may, circle, owner) | {"lacks": lacks}
+    told = _of(str(asked.id), asked.user, asked.channel, asked.guild_id, may, circle, owner)
+    there = asked.guild_locale.value if asked.guild_locale else ""
+    return told | {"lacks": lacks, "locale": asked.locale.value, "scope_locale": there}
 
 
 def of_message(message: discord.Message, circle: Circle) -> dict[str, Any]:
@@ -66,7 +69,9 @@ def of_message(message: discord.Message, circle: Circle) -> dict[str, Any]:
         return _of(str(message.id), author, message.channel, None, discord.Permissions(), circle, None)
     channel: Any = message.channel
     told = _of(str(message.id), author, channel, guild.id, channel.permissions_for(author), circle, guild.owner_id)
-    return told | {"lacks": missing(channel, channel.permissions_for(guild.me))}
+    there = guild.preferred_locale.value  # a message does not tell what its author reads
+    lacks = missing(channel, channel.permissions_for(guild.me))
+    return told | {"lacks": lacks, "locale": there, "scope_locale": there}
 
 
 def _of(
@@ -230,8 +235,8 @@ class Fetcher:
                 content = await self._http.get_from_cdn(file.url)
                 await asyncio.to_thread(into.write_bytes, content)
         except (discord.HTTPException, aiohttp.ClientError, TimeoutError):
-            sorry = ("The file did not come from Discord. Send the same once more; nothing was charged.",)
-            raise Unfetched(Message(head="Not sent.", text=sorry)) from None
+            sorry = (tr("The file did not come from Discord. Send the same once more; nothing was charged."),)
+            raise Unfetched(Message(head=tr("Not sent."), text=sorry)) from None
         return into
 
 
@@ -246,8 +251,8 @@ def tidy(folder: Path) -> None:
 def _check_size(file: Offered | None) -> None:
     if file is not None and file.size_bytes > FILE_MAX_BYTES:
         size, most = (round(each / 1_000_000) for each in (file.size_bytes, FILE_MAX_BYTES))
-        text = (f"It has {size}\u00a0MB; {most}\u00a0MB is the most. Nothing was charged.",)
-        raise Unfetched(Message(head="That file is too large.", text=text))
+        told = tr("It has {size}\u00a0MB; {most}\u00a0MB is the most. Nothing was charged.", size=size, most=most)
+        raise Unfetched(Message(head=tr("That file is too large."), text=(told,)))
 
 
 # -- with which words

@@ -29,7 +29,7 @@ from bot.platforms.errors import PlatformDown
 log = logging.getLogger(__name__)
 
 _READY_S, _READY_PER_SHARD_S = 600.0, 10.0
-_HEARTBEAT_S = 1.0
+_HEARTBEAT_S, _CANCELLED_S = 1.0, 0.5
 _STARTS = "discord-starts.json"
 
 
@@ -169,7 +169,7 @@ class DiscordPlatform:
             async with asyncio.timeout(_READY_S + shards * _READY_PER_SHARD_S) as limit:
                 self._listen(login.client, limit)
                 self._bring(login, desk, begun)
-                await login.client.connect()
+                await _stay_connected(login.client)
         finally:
             await begun.end()
             await _close_begun()
@@ -193,7 +193,7 @@ class DiscordPlatform:
         """Tell Discord of the commands once; where it does not take them the old ones go on."""
         if self._is_synced:
             return
-        wanted = commands.definitions(desk.fields(), allow_dm=self._allow_dm)
+        wanted = commands.wanted(desk.fields, allow_dm=self._allow_dm)
         try:
             if await commands.sync(client, wanted):
                 log.info("commands were told to Discord", extra={"commands": len(wanted)})
@@ -258,6 +258,19 @@ class DiscordPlatform:
     async def limit_bytes(self, spot: Spot) -> int:
         """Return how large a file may be there, as far as that is known beforehand."""
         return await self._posting.limit_bytes(spot)
+
+
+async def _stay_connected(client: discord.Client) -> None:
+    """Connect; being cancelled ends that for certain: below 3.12 `asyncio.wait_for` in discord.py may let one cancel pass."""
+    connecting = asyncio.create_task(client.connect())
+    connecting.add_done_callback(lambda task: task.cancelled() or task.exception())
+    try:
+        await asyncio.wait([connecting])
+    finally:
+        while not connecting.done():
+            connecting.cancel()
+            await asyncio.wait([connecting], timeout=_CANCELLED_S)
+    await connecting
 
 
 async def _close_begun() -> None:

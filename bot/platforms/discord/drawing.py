@@ -9,10 +9,11 @@ from typing import Any
 
 import discord
 
+from bot.language import later, tr
 from bot.platforms.contract import Action, Card, Item, Message, Picture, Style
 from bot.platforms.discord import markup
 
-HIDDEN = "(sentence hidden by this server's filter)"
+HIDDEN = later("(sentence hidden by this server's filter)")
 _MOTION = 0xD9470F
 _PROMPT_CHARS, _LABEL_CHARS, _ALT_CHARS, _URL_CHARS = 200, 80, 256, 512
 _V2_CHARS, _SPARE_CHARS, _LINK_CHARS = 4000, 20, 800
@@ -65,7 +66,7 @@ def private(message: Message) -> discord.ui.LayoutView:
 
 def plain(message: Message, user: str = "", *, is_hidden: bool = False) -> tuple[str, discord.ui.View | None]:
     """Write what rings, or must be found and forwarded: the content, and one row of buttons where there are any."""
-    quote = HIDDEN if is_hidden and message.quote else markup.quoted(message.quote, 300)
+    quote = tr(HIDDEN) if is_hidden and message.quote else markup.quoted(message.quote, 300)
     links, small = _long_links(message.actions), markup.small(message.small, 300)
     rest = list(filter(None, [quote, *(_line(each, 150) for each in message.items[:3]), small, *links]))
     mention = f"{mentioned(user)} " if user else ""
@@ -100,8 +101,9 @@ def alt(text: str) -> str:
 
 
 def _asked(shown: Card, *, is_hidden: bool) -> str:
-    quote = HIDDEN if is_hidden and shown.prompt else markup.escaped(markup.one_line(shown.prompt, _PROMPT_CHARS))
-    return f"{mentioned(shown.user)} animates\n> {quote}" if quote else f"{mentioned(shown.user)} animates"
+    quote = tr(HIDDEN) if is_hidden and shown.prompt else markup.escaped(markup.one_line(shown.prompt, _PROMPT_CHARS))
+    who = tr("{name} animates", name=mentioned(shown.user))
+    return f"{who}\n> {quote}" if quote else who
 
 
 def _state(shown: Card, *, with_progress: bool) -> list[str]:

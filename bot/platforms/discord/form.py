@@ -8,6 +8,7 @@ from typing import Any
 
 import discord
 
+from bot.language import later, tr
 from bot.platforms.contract import Form, Pick
 from bot.platforms.discord import asking, markup
 from bot.platforms.discord.asking import Media, Offered
@@ -20,7 +21,7 @@ _ABOUT_CHARS, _OPTION_CHARS, _NAME_CHARS = 100, 100, 60
 _PROMPT_CHARS = 4000
 _MOST_PICKS = 25
 _Part = discord.ui.Item[Any]
-_SAYS_HOW = "the boat leaves the bay, slow pull back"
+_SAYS_HOW = later("the boat leaves the bay, slow pull back")
 
 
 def modal(form: Form, *, needs_picture: bool, about: str = "") -> discord.ui.Modal:
@@ -38,11 +39,13 @@ def _rows(form: Form, about: str, *, needs_picture: bool) -> Iterator[_Part]:
     if about:
         yield discord.ui.TextDisplay(about)
     if needs_picture:
-        yield _label("Picture", "JPEG, PNG, WebP or HEIC.", _upload("image", required=True))
-    yield _label("How should it move?", "One or two sentences: what moves, what the camera does.", _words(form))
+        yield _label(tr("Picture"), tr("JPEG, PNG, WebP or HEIC."), _upload("image", required=True))
+    says_how = tr("One or two sentences: what moves, what the camera does.")
+    yield _label(tr("How should it move?"), says_how, _words(form))
     if form.picks:
-        yield _label("Video", form.hint, _list(form.picks))
-    yield _label("Sound", "Optional. Without one the model makes its own, where it can.", _upload("audio"))
+        yield _label(tr("Video"), form.hint, _list(form.picks))
+    without = tr("Optional. Without one the model makes its own, where it can.")
+    yield _label(tr("Sound"), without, _upload("audio"))
 
 
 def _label(text: str, about: str, part: _Part) -> _Part:
@@ -59,7 +62,7 @@ def _words(form: Form) -> _Part:
     return discord.ui.TextInput(
         style=discord.TextStyle.paragraph,
         custom_id="prompt",
-        placeholder=_SAYS_HOW,
+        placeholder=tr(_SAYS_HOW),
         default=cut(form.prompt, most) or None,
         required=form.prompt_needed,
         max_length=most,
@@ -83,11 +86,16 @@ def about_media(media: Media, author: str) -> str:
     """Say which picture of a message is meant: the first, and told where there are several."""
     picture, whose = media.picture, markup.escaped(author, _NAME_CHARS)
     if picture is None:
-        return "" if media.sound is None else f"Sound: from {whose}'s message."
+        return "" if media.sound is None else tr("Sound: from {name}'s message.", name=whose)
     size = f", {picture.width_px}x{picture.height_px}" if picture.width_px else ""
-    more = f" It has {len(media.pictures)} pictures; this is the first." if len(media.pictures) > 1 else ""
-    sound = " Its sound is used as well." if media.sound is not None else ""
-    return f"Picture: **{markup.escaped(picture.name, _NAME_CHARS)}**{size}, from {whose}'s message.{more}{sound}"
+    file = f"**{markup.escaped(picture.name, _NAME_CHARS)}**{size}"
+    several = tr("It has {number} pictures; this is the first.", number=len(media.pictures))
+    told = [
+        tr("Picture: {file}, from {name}'s message.", file=file, name=whose),
+        several if len(media.pictures) > 1 else "",
+        tr("Its sound is used as well.") if media.sound is not None else "",
+    ]
+    return " ".join(filter(None, told))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

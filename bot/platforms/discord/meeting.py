@@ -77,7 +77,8 @@ class Meeting:
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """Say what was added to whoever owns the server, else in the channel where it tells of itself."""
         lacks = asking.missing(None, guild.me.guild_permissions)
-        message = await self._desk.installed(f"{asking.NAME}/{guild.id}", guild.name, lacks)
+        spoken = guild.preferred_locale.value
+        message = await self._desk.installed(f"{asking.NAME}/{guild.id}", guild.name, lacks, spoken)
         try:
             await self._posting.tell(f"{asking.NAME}/{guild.owner_id}", message)
         except PlatformError:

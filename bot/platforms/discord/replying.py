@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import discord
 
+from bot.language import tr
 from bot.platforms.contract import Answer, Form, Message
 from bot.platforms.discord import drawing
 from bot.platforms.discord.asking import Unfetched
@@ -23,8 +24,14 @@ TOO_LATE = frozenset({10062, 10015, 50027})
 """The codes of an interaction that nobody can answer any more."""
 ANSWERED = 40060
 _CLOSING_S = 2.0
-_BROKEN = Message(head="Something of ours broke.", text=("Nothing was charged. Try it once more.",))
-_TOO_SLOW = Message(head="That took too long.", text=("Press it once more.",))
+
+
+def _broken() -> Message:
+    return Message(head=tr("Something of ours broke."), text=(tr("Nothing was charged. Try it once more."),))
+
+
+def _too_slow() -> Message:
+    return Message(head=tr("That took too long."), text=(tr("Press it once more."),))
 
 
 class Begun:
@@ -57,7 +64,7 @@ async def safely(answering: Awaitable[Answer]) -> Answer:
         return Answer(message=unfetched.message)
     except Exception:
         log.exception("an answer broke")
-        return Answer(message=_BROKEN)
+        return Answer(message=_broken())
 
 
 async def think(asked: Asked) -> None:
@@ -92,7 +99,7 @@ async def _send(asked: Asked, message: Message) -> None:
 
 async def write(asked: Asked, answer: Answer) -> None:
     """Put an answer where the person reads that the bot is thinking; it is too late for a form then."""
-    message = answer.message if answer.form is None else _TOO_SLOW
+    message = answer.message if answer.form is None else _too_slow()
     if message is None:
         await asked.delete_original_response()
     else:

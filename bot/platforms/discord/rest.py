@@ -13,6 +13,7 @@ import aiohttp
 import discord
 from discord.http import MultipartParameters, handle_message_parameters
 
+from bot.language import later
 from bot.platforms.errors import PlaceGone, PlatformDown, PlatformError, TooBig
 
 T = TypeVar("T")
@@ -24,18 +25,18 @@ _FILTERED = frozenset({200000, 200001, 220001, 240000})
 _TOO_BIG_STATUS, _TOO_BIG = 413, 40005
 _PASSING = frozenset({401, 408, 429})
 _NEVER = {
-    10003: "the place is gone",
-    10004: "the server is gone",
-    10013: "this person has no account any more",
-    40094: "only the person who asked can be answered here",
-    50001: "the bot may not see this place",
-    50007: "this person takes no direct messages",
-    50008: "nothing can be posted in this place",
-    50013: "the bot may not post here",
-    50083: "the thread is archived",
-    50278: "this person shares no server with the bot",
-    160005: "the thread is locked",
-} | dict.fromkeys(_FILTERED, "this server's filter refuses it")
+    10003: later("the place is gone"),
+    10004: later("the server is gone"),
+    10013: later("this person has no account any more"),
+    40094: later("only the person who asked can be answered here"),
+    50001: later("the bot may not see this place"),
+    50007: later("this person takes no direct messages"),
+    50008: later("nothing can be posted in this place"),
+    50013: later("the bot may not post here"),
+    50083: later("the thread is archived"),
+    50278: later("this person shares no server with the bot"),
+    160005: later("the thread is locked"),
+} | dict.fromkeys(_FILTERED, later("this server's filter refuses it"))
 _PAGE = 100
 
 
