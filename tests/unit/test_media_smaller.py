@@ -81,7 +81,7 @@ async def test_few_bytes_get_few_pixels(bench: Workbench, tmp_path: Path) -> Non
     """Blocks would be worse."""
     path = tmp_path / "large.mp4"
     path.write_bytes(large())
-    after = await bench.inspect_video(await bench.shrink(path, 40_000))
+    after = await bench.inspect_video(await bench.shrink(path, 30_000))
     assert (after.width, after.height) < (320, 240)
 
 
