@@ -193,7 +193,7 @@ class DiscordPlatform:
         """Tell Discord of the commands once; where it does not take them the old ones go on."""
         if self._is_synced:
             return
-        wanted = commands.wanted(desk.fields, allow_dm=self._allow_dm)
+        wanted = await asyncio.to_thread(commands.wanted, desk.fields, allow_dm=self._allow_dm)
         try:
             if await commands.sync(client, wanted):
                 log.info("commands were told to Discord", extra={"commands": len(wanted)})
