@@ -37,6 +37,8 @@ _LINKED_MS = 86_400_000
 """How long a link to a video that is too big for its place is good."""
 _NAME_CHARS = 40
 _PASSED = {Rung.HERE: NOT_HERE, Rung.CHANNEL: NOT_IN_CHANNEL}
+_DENIED = "the bot may not post here"
+"""Why nothing more is posted in a scope that an operator denied, in words that platforms say and that are translated there."""
 _NO_STANDING: Standing = {}
 
 
@@ -140,7 +142,11 @@ def _passed(job: Job) -> list[str]:
 async def _placed(
     ports: Ports, platform: ChatPlatform, job: Job, tried: Sequence[Rung], passed: Sequence[str], choices: Choices
 ) -> str:
-    """Return the message that carries the video: wherever it may have been posted by one who died, else posted now."""
+    """Return the message that carries the video: wherever it may have been posted by one who died, else posted now.
+
+    Raises:
+        PlaceGone, TooBig, PlatformDown: as the platform does; a scope that was denied meanwhile is gone as well.
+    """
     left = await ports.store.left(job.subjects, ports.settings.rules) if platform.abilities.cards else []
     standing = standing_of(await ports.store.references(job.id))
     carried = replace(parcel(ports, job, left=left, standing=standing), is_spoiler=choices.spoiler)
@@ -148,10 +154,18 @@ async def _placed(
         found = await platform.find(replace(carried, rung=rung))
         if found is not None:
             return found
+    if tried[-1] is not Rung.PRIVATELY and await _is_denied(ports, job):
+        raise PlaceGone(_DENIED)
     if passed and tried[-1] is Rung.PRIVATELY:
         carried = _with_small(carried, tr("Sent to you directly: {why}.", why=tr(passed[0])))
     until_ms = job.state_since_ms + _LINKED_MS
     return await _posted(ports, platform, replace(carried, rung=tried[-1]), until_ms)
+
+
+async def _is_denied(ports: Ports, job: Job) -> bool:
+    """Tell whether an operator denied the scope in which the job was asked for."""
+    rules = await ports.store.scopes()
+    return any(rule.scope == job.subjects.scope and not rule.allowed for rule in rules)
 
 
 async def _posted(ports: Ports, platform: ChatPlatform, carried: Parcel, until_ms: int) -> str:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
+from bot.speaking import speak
 from storage.contract import Job
-from storage.states import State
+from storage.states import Event, State
 from tests.chaos.harness import Bot
-from tests.chaos.town import WITHIN_S, Town, eventually, town
+from tests.chaos.town import Town, eventually, town
+from tests.fakes.discord_world import Channel
 
 MESSAGES = "/channels/*/messages"
+PATIENCE_MS = 31_000
+"""After so long a person is told that nobody knows."""
+AGAIN = "Run it again (may be paid twice)"
 Does = Callable[[Town], object]
+Goes = Callable[[Town, Bot], Awaitable[None]]
+
+
+async def booked(bot: Bot, book: str) -> tuple[int, int]:
+    """Return what stands in a book for Maya, and what is reserved there."""
+    [line] = await bot.store.usage(book=book, by="user", since_ms=10**12)
+    return line.usd_micros, line.reserved_usd_micros
 
 
 async def assert_paid_once(there: Town, bot: Bot, job: Job) -> None:
     """Check both books, and that one call was paid."""
-    books = {book: await bot.store.usage(book=book, by="user", since_ms=10**12) for book in ("allowance", "spend")}
-    sums = {book: [(each.usd_micros, each.reserved_usd_micros) for each in lines] for book, lines in books.items()}
-    assert sums == {"allowance": [(500_000, 0)], "spend": [(job.cost_usd_micros, 0)]}
+    assert await booked(bot, "allowance") == (500_000, 0)
+    assert await booked(bot, "spend") == (job.cost_usd_micros, 0)
     assert len(there.provider.paid()) == 1
 
 
@@ -33,6 +44,15 @@ async def assert_there(there: Town, bot: Bot, job: Job, where: str) -> None:
     assert where == "private" or shown.rings == {there.maya.id}
     assert where != "private" or shown in there.server.dm(there.maya)
     await assert_paid_once(there, bot, job)
+
+
+async def assert_kept_until_collected(there: Town, bot: Bot, job: Job, elsewhere: Channel) -> None:
+    """Check that nothing was charged yet, and have Maya collect it."""
+    assert (job.state, there.videos()) == (State.KEPT, [])
+    assert await booked(bot, "allowance") == (0, 500_000)
+    await there.answered(there.server.slash(there.maya, elsewhere, "collect"))
+    assert [video.channel for video in there.videos()] == [elsewhere]
+    await assert_paid_once(there, bot, await bot.store.job(job.id))
 
 
 # -- Discord answers otherwise
@@ -115,11 +135,13 @@ PLACES: list[tuple[str, Does, str]] = [
 
 @pytest.mark.parametrize(("do", "where"), [(do, where) for _, do, where in PLACES], ids=[name for name, *_ in PLACES])
 async def test_a_place_that_goes_leaves_the_next_one(do: Does, where: str) -> None:
-    """While it is being made, when everything stands already."""
+    """While it is being made, when everything stands already; there is no second card."""
     with town() as there:
         async with there.bot() as bot:
             job = await there.to_its_end(bot, await there.asked(bot), {State.FETCHING: lambda: do(there)})
             await assert_there(there, bot, job, where)
+    posted = there.server.messages(there.general, deleted=True)
+    assert len([each for each in posted if each not in there.videos()]) == 1
 
 
 async def test_a_place_that_goes_while_the_video_is_on_its_way_leaves_the_next_one() -> None:
@@ -147,13 +169,7 @@ async def test_where_no_place_takes_it_it_is_kept_until_it_is_collected() -> Non
             there.maya.dms = False
             gone = {State.FETCHING: lambda: there.server.delete_channel(there.general)}
             job = await there.to_its_end(bot, await there.typed(bot), gone)
-            assert (job.state, there.videos()) == (State.KEPT, [])
-            [used] = await bot.store.usage(book="allowance", by="user", since_ms=10**12)
-            assert (used.usd_micros, used.reserved_usd_micros) == (0, 500_000)
-            asked = there.server.slash(there.maya, elsewhere, "collect")
-            await there.server.until(lambda: asked.text and not asked.thinking, WITHIN_S)
-            assert [video.channel for video in there.videos()] == [elsewhere]
-            await assert_paid_once(there, bot, await bot.store.job(job.id))
+            await assert_kept_until_collected(there, bot, job, elsewhere)
 
 
 async def test_a_video_that_discord_finds_too_large_is_made_smaller() -> None:
@@ -169,6 +185,33 @@ async def test_a_video_that_discord_finds_too_large_is_made_smaller() -> None:
     assert "Shrunk from" in there.videos()[0].content
 
 
+# -- the server goes
+
+
+async def remove(there: Town, _: Bot) -> None:
+    """Take the bot out of the server, as its owner does."""
+    there.server.remove_bot(there.guild)
+
+
+async def deny(there: Town, bot: Bot) -> None:
+    """Shut the server out, as an operator does."""
+    for ending in await bot.store.set_scope(f"scope:discord/{there.guild.id}", allowed=False, approvals=None):
+        await bot.by_hand(await bot.store.job(ending), Event.CANCEL, by="operator")
+
+
+async def made_while(there: Town, bot: Bot, goes: Goes) -> Job:
+    """Have a video made, and its server go meanwhile; how that ends."""
+    job = await bot.until(await there.typed(bot), State.GENERATING)
+    await speak(bot.ports, bot.worker.cards)
+    await goes(there, bot)
+
+    async def wished() -> bool:
+        return (await bot.store.job(job.id)).wished
+
+    await eventually(wished)
+    return await there.to_its_end(bot, job)
+
+
 async def test_a_server_that_removes_the_bot_ends_its_jobs() -> None:
     """What can be stopped is; it costs nobody anything."""
     with town() as there:
@@ -177,6 +220,63 @@ async def test_a_server_that_removes_the_bot_ends_its_jobs() -> None:
             there.server.remove_bot(there.guild)
             await eventually(lambda: bot.store.jobs(state=State.CANCELLED))
             assert there.provider.paid() == []
+
+
+@pytest.mark.parametrize("goes", [remove, deny])
+async def test_a_server_that_goes_stops_what_is_being_made_where_that_can_be(goes: Goes) -> None:
+    """Nobody waits for it there any more, and nobody pays for it."""
+    with town() as there:
+        async with there.hearing() as bot:
+            job = await made_while(there, bot, goes)
+            assert (job.state, there.videos()) == (State.CANCELLED, [])
+            assert [await booked(bot, book) for book in ("allowance", "spend")] == [(0, 0), (0, 0)]
+
+
+@pytest.mark.parametrize("goes", [remove, deny])
+async def test_what_cannot_be_stopped_when_its_server_goes_is_sent_to_its_person(goes: Goes) -> None:
+    """Never into a server that the operator shut out."""
+    with town() as there:
+        there.provider.script.stops = False
+        there.server.join(there.maya, there.server.guild("Elsewhere"))
+        async with there.hearing() as bot:
+            await assert_there(there, bot, await made_while(there, bot, goes), "private")
+
+
+async def test_what_cannot_be_sent_to_its_person_either_is_kept_until_it_is_collected() -> None:
+    """They shared that one server with the bot, which is invited again later: elsewhere nobody learns of its jobs."""
+    with town() as there:
+        there.provider.script.stops = False
+        async with there.hearing() as bot:
+            job = await made_while(there, bot, remove)
+            there.server.add_bot(there.guild)
+            elsewhere = there.server.channel(there.guild, "elsewhere")
+            await assert_kept_until_collected(there, bot, job, elsewhere)
+
+
+# -- the provider never answers
+
+
+async def test_an_unsure_video_is_made_anew_only_once_its_person_says_so_twice() -> None:
+    """It is a job of its own, charged to them once; the first one is never sent again, and brings nothing."""
+    with town(reconciles=False) as there:
+        there.provider.script.posts = ["lost", "ticket"]
+        async with there.hearing() as bot:
+            first = await bot.until(await there.typed(bot), State.UNSURE)
+            await speak(bot.ports, bot.worker.cards)
+            there.clock.forward(PATIENCE_MS)
+            await speak(bot.ports, bot.worker.cards)
+            [notice] = [each for each in there.server.messages(there.thread) if "twice" in each.content]
+            warned = await there.answered(there.server.press(there.maya, notice, AGAIN))
+            assert [job.id for job in await bot.store.jobs()] == [first.id]
+            await there.answered(there.server.press(there.maya, warned, AGAIN))
+            [second] = [job for job in await bot.store.jobs() if job.id != first.id]
+            await there.to_its_end(bot, second)
+            assert (await there.to_its_end(bot, first)).failure == "lost"
+            [shown] = there.videos()
+            assert shown.attachment.filename.endswith(f"{second.id}.mp4")
+            assert shown.rings == {there.maya.id}
+            assert await booked(bot, "allowance") == (500_000, 0)
+            assert there.provider.paid() == [first.id, second.id]
 
 
 # -- people and the connection
@@ -219,7 +319,7 @@ async def test_a_command_that_was_acknowledged_by_another_is_carried_out() -> No
             await assert_there(there, bot, job, "thread")
 
 
-@pytest.mark.parametrize(("status", "code"), [(401, 50027), (404, 10015), (404, 10008)])
+@pytest.mark.parametrize(("status", "code"), [(401, 50027), (404, 10062), (404, 10015), (404, 10008)])
 async def test_a_command_whose_token_died_is_carried_out(status: int, code: int) -> None:
     """Nothing after the first answer hangs on it."""
     with town() as there:

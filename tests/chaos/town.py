@@ -47,7 +47,7 @@ async def eventually(ask: Callable[[], Awaitable[T]]) -> T:
 
 @dataclass(frozen=True, kw_only=True)
 class Town:
-    """A channel on Discord, a person in it, and a provider that can be asked what became of a call."""
+    """A channel on Discord, a person in it, and a provider that can be asked what became of a call, unless it tells nothing."""
 
     server: DiscordServer
     general: Channel
@@ -55,6 +55,7 @@ class Town:
     provider: ProviderServer
     folder: Path
     clock: Clock
+    reconciles: bool
 
     @asynccontextmanager
     async def bot(self, wire: Wire | None = None) -> AsyncIterator[Bot]:
@@ -82,7 +83,7 @@ class Town:
     async def _with(self, platform: DiscordPlatform, wire: Wire | None) -> AsyncIterator[Bot]:
         setting = Setting(
             folder=self.folder,
-            providers=(imagined(self.provider.url, reconciles=True, cancels=True),),
+            providers=(imagined(self.provider.url, reconciles=self.reconciles, cancels=True),),
             platform=platform,
             clock=self.clock,
         )
@@ -117,9 +118,13 @@ class Town:
 
     async def typed(self, bot: Bot) -> Job:
         """Have Maya type `/animate`, and return the job once she is answered."""
-        asked = self.animate(bot)
-        await self.server.until(lambda: asked.text and not asked.thinking, WITHIN_S)
+        await self.answered(self.animate(bot))
         return await self.newest(bot)
+
+    async def answered(self, asked: Interaction) -> Interaction:
+        """Return what somebody did once it is answered."""
+        await self.server.until(lambda: asked.text and not asked.thinking, WITHIN_S)
+        return asked
 
     async def newest(self, bot: Bot) -> Job:
         """Return Maya's only job."""
@@ -166,7 +171,7 @@ class Town:
 
 
 @contextmanager
-def town() -> Iterator[Town]:
+def town(*, reconciles: bool = True) -> Iterator[Town]:
     """Open a world of its own, in memory where there is room; all that the bot sent is as Discord would take it."""
     base, gateway = discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY
     try:
@@ -178,7 +183,15 @@ def town() -> Iterator[Town]:
             guild = server.guild("Harbour")
             general = server.channel(guild, "general")
             maya = server.member(guild, "Maya")
-            yield Town(server=server, general=general, maya=maya, provider=provider, folder=Path(name), clock=Clock())
+            yield Town(
+                server=server,
+                general=general,
+                maya=maya,
+                provider=provider,
+                folder=Path(name),
+                clock=Clock(),
+                reconciles=reconciles,
+            )
             assert server.violations == []
     finally:
         discord.http.Route.BASE, discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = base, gateway
