@@ -37,7 +37,7 @@ async def usage(ports: Ports, order: Order) -> Message:
     read = partial(ports.store.usage, since_ms=since_ms, scope=f"scope:{order.scope}")
     used = [each for each in await read(book="allowance", by=by) if each.videos or each.usd_micros]
     spent = await read(book="spend", by=by)
-    if not used and not any(each.usd_micros for each in spent):
+    if not used and not any(each.usd_micros or each.reserved_usd_micros for each in spent):
         return plain(
             tr("Nothing was used in that time."), tr("`/animate` with a picture and a sentence makes a video.")
         )
@@ -87,6 +87,8 @@ def _files(
 
 def _as_chart(path: Path, days: Mapping[str, int]) -> Picture | None:
     """Draw the newest days, from the first on which anything was used; one day alone needs no picture."""
+    if not days:
+        return None
     first, last = (date.fromisoformat(edge(days)) for edge in (min, max))
     every = [last - timedelta(ago) for ago in range(min((last - first).days, _DAYS - 1), -1, -1)]
     if len(every) < 2:

@@ -89,7 +89,7 @@ class Desk:
             "discard": steering.discard,
             "delete": steering.delete,
             "deleted": steering.deleted,
-            "approve": steering.approve,
+            "approve": self._approve,
             "decline": steering.decline,
             "more": self._details,
             "twice": self._twice,
@@ -169,6 +169,13 @@ class Desk:
         trail = await self._ports.store.trail(job.id)
         return showing.details(self._ports, job, trail, may_delete=may_steer(press, job))
 
+    async def _approve(self, press: Press, job: Job) -> Message:
+        try:
+            await self._intake.check_approver(press)
+        except Refused as refused:
+            return await answering.refusal(self._ports, press, refused)
+        return await self._steering.approve(press, job)
+
     async def _twice(self, press: Press, job: Job) -> Message:
         return sayings.asks_twice(job) if job.state is State.UNSURE else sayings.moved_on()
 
@@ -222,6 +229,11 @@ class Desk:
         """Hold a request that only a budget refused."""
         if await own_draft(self._ports, press, press.of) is None:
             return Answer(message=sayings.not_found())
+        try:
+            await self._intake.check_who(press)
+            (await chosen(self._ports.store, press.scope)).check(press)
+        except Refused as refused:
+            return Answer(message=await answering.refusal(self._ports, press, refused))
         try:
             found = await self._ports.store.hold(press.of)
         except Unknown:

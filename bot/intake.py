@@ -58,7 +58,7 @@ class Intake:
         Raises:
             Refused: it cannot be taken; nothing was reserved.
         """
-        await self._check_who(command)
+        await self.check_who(command)
         async with taken_up(self._ports, command) as whole:
             return await self._accepted(platform, whole)
 
@@ -88,7 +88,7 @@ class Intake:
         Raises:
             Refused: the command would be refused, now or while being prepared.
         """
-        await self._check_who(command)
+        await self.check_who(command)
         screening = await self._screen(command, {})
         first = screening.able[0]
         spec, duration_s = first.offer.spec, float(first.options["duration"])
@@ -164,11 +164,22 @@ class Intake:
         if not is_allowed(asking, settings, await self._ports.store.scopes()):
             raise Refused("scope_denied", scope=asking.scope)
 
-    async def _check_who(self, asking: Asking) -> None:
+    async def check_who(self, asking: Asking) -> None:
         """Refuse whoever may not ask at all, before anything of theirs is looked at or kept."""
         await self.check_scope(asking)
         if asking.user in (await chosen(self._ports.store, asking.scope)).blocked:
             raise Refused("blocked")
+
+    async def check_approver(self, press: Asking) -> None:
+        """Refuse to let anything go on where the operator denied the scope, or where it rests.
+
+        Raises:
+            Refused: scope_denied, or paused.
+        """
+        await self.check_scope(press)
+        pause = (await chosen(self._ports.store, press.scope)).pause
+        if pause is not None:
+            raise Refused("paused", since_ms=pause.at_ms, by_operator=pause.by_operator)
 
     async def _keep_draft(self, platform: str, command: Command, fit: dict[str, Screened], refused: Refused) -> None:
         """Keep what was asked for a day, so that nobody types or uploads twice; the refusal then names the draft."""

@@ -344,3 +344,32 @@ async def test_a_request_from_a_direct_message_is_one_like_any_where_that_is_all
     """The person's own limits hold there too."""
     async with opened(tmp_path, allow_dm=True) as lobby:
         assert (await lobby.accepted(**PRIVATELY)).subjects.user == f"user:{ANA}"
+
+
+@pytest.mark.parametrize(
+    ("order", "head"),
+    [("pause", "This bot is paused here."), ("block", "An admin here does not let you use this bot.")],
+)
+async def test_who_may_not_ask_any_more_cannot_put_an_old_request_to_an_admin(
+    tmp_path: Path, order: str, head: str
+) -> None:
+    """Its refusal was from before."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("budget", amount="0.30")
+        await lobby.order("approvals", switch="on")
+        ask = of(await lobby.refused(), "Ask for approval")
+        await lobby.order(order, user=ANA)
+        assert (await lobby.told("ask", ask)).head == head
+
+
+async def test_nothing_is_approved_in_a_server_that_was_denied_or_rests(tmp_path: Path) -> None:
+    """The operator's money is not spent there."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("budget", amount="0.30")
+        await lobby.order("approvals", switch="on")
+        held = await lobby.press("ask", of(await lobby.refused(), "Ask for approval"))
+        await lobby.order("pause")
+        assert (await lobby.told("approve", held.job, user=ADA, is_admin=True)).head == "This bot is paused here."
+        await lobby.order("resume")
+        await lobby.bot.store.set_scope("scope:board/1", allowed=False, approvals=None)
+        assert (await lobby.told("approve", held.job, user=ADA, is_admin=True)).head == "This bot may not be used here."

@@ -74,6 +74,13 @@ def of_message(message: discord.Message, circle: Circle) -> dict[str, Any]:
     return told | {"lacks": lacks, "locale": there, "scope_locale": there}
 
 
+def _roles(user: discord.User | discord.Member, server: int | None) -> list[int]:
+    """Return a member's roles, everybody's included, as they came: before the gateway told of a server it has no others."""
+    if server is None or not isinstance(user, discord.Member):
+        return []
+    return [server, *(number for number in user._roles if number != server)]  # noqa: SLF001 - `roles` leaves out what is not known yet
+
+
 def _of(
     own_id: str,
     user: discord.User | discord.Member,
@@ -92,7 +99,7 @@ def _of(
         "scope": f"{NAME}/{place}",
         "channel": f"{NAME}/{spot.channel}",
         "spot": spot,
-        "roles": tuple(f"{NAME}/{each.id}" for each in getattr(user, "roles", ())),
+        "roles": tuple(f"{NAME}/{each}" for each in _roles(user, server)),
         "name": user.display_name,
         "scope_is_own": owner in circle.owners,
         "is_admin": may.manage_guild or may.administrator,

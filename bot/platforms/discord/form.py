@@ -49,7 +49,7 @@ def _rows(form: Form, about: str, *, needs_picture: bool) -> Iterator[_Part]:
 
 
 def _label(text: str, about: str, part: _Part) -> _Part:
-    return discord.ui.Label(text=text, description=cut(about, _ABOUT_CHARS) or None, component=part)
+    return discord.ui.Label(text=cut(text, _LABEL_CHARS), description=cut(about, _ABOUT_CHARS) or None, component=part)
 
 
 def _upload(name: str, *, required: bool = False) -> _Part:
