@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 _BACKLOG = 128
 _LET_END_S = 1
+_TAKEN_UP_S = 0.01
 
 
 class PortTaken(Exception):
@@ -25,10 +26,11 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
-    def drop(self) -> None:
+    async def drop(self) -> None:
         """End the connections that would not end by themselves."""
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+        await asyncio.sleep(0)
 
 
 @asynccontextmanager
@@ -44,10 +46,17 @@ async def serving(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
     try:
         yield listening.getsockname()[1]
     finally:
+        await _stop_taking(listening)
         server.should_exit = True
         await running
-        server.drop()
+        await server.drop()
         listening.close()
+
+
+async def _stop_taking(listening: socket.socket) -> None:
+    """Take up no more connections, and let those come in whole that are about to: closed now, they would stay open halfway."""
+    asyncio.get_running_loop().remove_reader(listening)
+    await asyncio.sleep(_TAKEN_UP_S)
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:

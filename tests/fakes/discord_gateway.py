@@ -195,7 +195,7 @@ class Gateway:
             "application": {"id": str(world.bot.id), "flags": 0},
         }
         session.add("READY", ready | ({"shard": shard} if shard else {}))
-        for guild in guilds:
+        for guild in (each for each in guilds if not each.is_away):
             session.add("GUILD_CREATE", world.guild_json(guild))
 
     async def _resume(self, connection: Connection, said: Json) -> Session | None:

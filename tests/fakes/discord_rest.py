@@ -470,7 +470,9 @@ def channel(world: World, call: Call, channel: str) -> Answer:
 @route("PATCH", "/channels/{channel}")
 def change_channel(world: World, call: Call, channel: str) -> Answer:
     found = channel_of(world, channel)
-    if not (found.is_thread and found.owner is world.bot):
+    if found.is_thread and call.body == {"archived": False} and not found.locked:
+        need(world, found, "send_messages_in_threads")
+    elif not (found.is_thread and found.owner is world.bot):
         need(world, found, "manage_threads" if found.is_thread else "manage_channels")
     if found.archived and call.body.get("archived") is not False:
         raise Refused(400, 50083, "Thread is archived")

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import re
+import socket
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,10 +22,10 @@ from tests.fakes.discord_gateway import Gateway
 from tests.fakes.discord_interactions import File, Interaction, People
 from tests.fakes.discord_rest import Call, Refused, Upload
 from tests.fakes.discord_world import Channel, Guild, Json, Message, Role, User, World, bits
+from tests.fakes.ending import let_all_go, stop_taking
 
 T = TypeVar("T")
 _API = "/api/v10"
-_LAST_S = 0.02
 _OPEN_PATHS = ("/gateway", "/webhooks/", "/interactions/")
 _CLOUDFLARE = "<html><head><title>Access denied</title></head><body>error code: 1015</body></html>"
 
@@ -132,16 +133,10 @@ class DiscordServer:
         return asyncio.run_coroutine_threadsafe(waited(), self._loop).result(10)
 
     async def _end(self) -> None:
-        """Close what is open, and what a client opened in that very moment."""
+        """Close what is open."""
+        await stop_taking([self._listening])
         await self._runner.cleanup()
-        await asyncio.sleep(_LAST_S)
-        late = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in late:
-            task.cancel()
-        await asyncio.gather(*late, return_exceptions=True)
-        for transport in list(self._loop._transports.values()):  # type: ignore[attr-defined] # what nobody reads from any more
-            transport.abort()
-        await asyncio.sleep(0)
+        await let_all_go()
 
     async def _start(self) -> int:
         app = web.Application(client_max_size=1 << 30)
@@ -149,9 +144,9 @@ class DiscordServer:
         app.router.add_route("*", "/{path:.*}", self._serve)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handle_signals=False)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        port: int = self._runner.addresses[0][1]
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        await web.SockSite(self._runner, self._listening).start()
+        port: int = self._listening.getsockname()[1]
         return port
 
     # -- building the world
@@ -177,6 +172,12 @@ class DiscordServer:
     def remove_bot(self, guild: Guild) -> None:
         with self.world.lock:
             discord_rest.remove_bot(self.world, guild)
+
+    def outage(self, guild: Guild) -> None:
+        """Have Discord lose sight of a server of its own."""
+        with self.world.lock:
+            self.world.tell_guild("GUILD_DELETE", {"id": str(guild.id), "unavailable": True})
+            guild.is_away = True
 
     def role(self, guild: Guild, name: str, permissions: Iterable[str] = ()) -> Role:
         with self.world.lock:

@@ -141,13 +141,17 @@ class Role:
 
 @dataclass(kw_only=True, eq=False, repr=False)
 class Guild:
-    """A server. `blocked_words` and `blocked_links` are what its AutoMod and its harmful-links filter refuse."""
+    """A server. `blocked_words` and `blocked_links` are what its AutoMod and its harmful-links filter refuse.
+
+    One that `is_away` is out of Discord's own reach.
+    """
 
     id: int
     name: str
     owner: User
     tier: int = 0
     has_bot: bool = False
+    is_away: bool = False
     locale: str = "en-US"
     joined_s: float = 0
     roles: dict[int, Role] = field(default_factory=dict)

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from tests.fakes.ending import stop_taking
+
 ETAG = '"first"'
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -104,11 +106,13 @@ async def listening(
 ) -> AsyncIterator[None]:
     """Serve on a free port for the length of a block; whoever hangs is let go."""
     running: set[asyncio.Task[None]] = set()
+    writers: list[asyncio.StreamWriter] = []
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         running.add(task)
+        writers.append(writer)
         with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await server.serve(reader, writer)
         running.discard(task)
@@ -119,10 +123,14 @@ async def listening(
     try:
         yield
     finally:
+        await stop_taking(socket.sockets)
         socket.close()
         for task in running:
             task.cancel()
         await socket.wait_closed()
+        for writer in writers:
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 async def _send(writer: asyncio.StreamWriter, body: bytes, pause_s: float) -> None:

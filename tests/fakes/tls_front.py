@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.fakes.ending import let_all_go, stop_taking
+
 
 @contextmanager
 def tls_front(port: int, certificate: ssl.SSLContext) -> Iterator[int]:
@@ -29,7 +31,6 @@ def tls_front(port: int, certificate: ssl.SSLContext) -> Iterator[int]:
 class _Front:
     def __init__(self, port: int) -> None:
         self._port = port
-        self._passing: set[asyncio.Task[None]] = set()
 
     async def open(self, certificate: ssl.SSLContext) -> int:
         self._server = await asyncio.start_server(self._pass_on, "127.0.0.1", 0, ssl=certificate)
@@ -37,20 +38,15 @@ class _Front:
         return port
 
     async def close(self) -> None:
+        await stop_taking(self._server.sockets)
         self._server.close()
-        for task in self._passing:
-            task.cancel()
-        await asyncio.gather(*self._passing, return_exceptions=True)
+        await let_all_go()
 
     async def _pass_on(self, read: asyncio.StreamReader, write: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._passing.add(task)
         behind_read, behind_write = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             await asyncio.gather(_pump(read, behind_write), _pump(behind_read, write))
         finally:
-            self._passing.discard(task)
             behind_write.close()
             write.close()
 
