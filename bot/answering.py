@@ -33,6 +33,9 @@ async def refusal(ports: Ports, asking: Asking, refused: Refused) -> Message:
     draft = await own_draft(ports, asking, refused.facts.get("draft", ""))
     if draft is None:
         return Message(head=head, text=text, small=(tr("Nothing was charged."),))
+    if asking.is_told_apart:
+        again = tr("Nothing was charged. To try again, mention me there once more or use `/animate`.")
+        return Message(head=head, text=text, quote=draft.request.get("prompt", ""), small=(again,))
     others = list(refused.facts.get("others") or ())[: sayings.MOST_SWITCHES]
     switches = sayings.switches([await _other(ports, draft, name) for name in others])
     return Message(

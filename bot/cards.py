@@ -15,7 +15,7 @@ from bot import replies
 from bot.catalogue import Offer
 from bot.choices import Choices, chosen_around
 from bot.language import later, speaking, tr
-from bot.phrases import Around, phrase, rendering
+from bot.phrases import Around, approved, decision, phrase, rendering
 from bot.platforms.contract import (
     Action,
     Card,
@@ -166,9 +166,11 @@ def _progress(job: Job, around: Around, head: str, text: Text) -> Message | None
 
 
 def _note(job: Job, around: Around) -> Text:
-    """Return what was done to the picture and the sound, and that another offer makes it."""
+    """Return what was done to the picture and the sound, that another offer makes it, and who let it through."""
     told = " ".join(filter(None, [replies.changed(job.prepared), around.moved]))
-    return (told,) if told else ()
+    let_through = approved(job, around)
+    between = (" ",) if told and let_through else ()
+    return *((told,) if told else ()), *between, *let_through
 
 
 def _link(job: Job, around: Around) -> tuple[str, str]:
@@ -299,7 +301,8 @@ class Cards:
         ports = self._ports
         channel = (job.subjects.channel or "").removeprefix("channel:")
         has_moved = job.offer != job.route[0].offer
-        trail = await ports.store.trail(job.id) if has_moved or job.state is State.DELIVERED else []
+        has_more = has_moved or job.budget is not None or job.state is State.DELIVERED
+        trail = await ports.store.trail(job.id) if has_more else []
         deleted = next((each for each in trail if each.event == DELETED), None)
         return Around(
             now_ms=self._now_ms(),
@@ -310,6 +313,7 @@ class Cards:
             moved=_moved(job, trail) if has_moved else "",
             elsewhere=_elsewhere(trail),
             deleted=deleted,
+            decided=decision(trail),
             answering=choices.answering(channel),
             picture=await self.still(job) if deleted is None else None,
         )

@@ -23,10 +23,12 @@ from bot.platforms.contract import (
     Notice,
     Parcel,
     Rung,
+    Spot,
     Standing,
 )
 from bot.platforms.errors import PlaceGone, PlatformDown, TooBig
 from bot.ports import Ports
+from bot.scopes import is_denied
 from bot.standing import NOT_HERE, NOT_IN_CHANNEL
 from bot.wording import money, size, together
 from storage.contract import Facts, Job, Left, Move
@@ -37,7 +39,7 @@ _LINKED_MS = 86_400_000
 """How long a link to a video that is too big for its place is good."""
 _NAME_CHARS = 40
 _PASSED = {Rung.HERE: NOT_HERE, Rung.CHANNEL: NOT_IN_CHANNEL}
-_DENIED = "the bot may not post here"
+DENIED = "the bot may not post here"
 """Why nothing more is posted in a scope that an operator denied, in words that platforms say and that are translated there."""
 _NO_STANDING: Standing = {}
 
@@ -74,7 +76,7 @@ def _done(ports: Ports, job: Job, left: Sequence[Left]) -> Message:
     by = later("A preview, not AI: {recipe}.") if replies.is_preview(job) else later("Made by AI: {recipe}.")
     return Message(
         head=tr("Done in {time}.", time=replies.took(job)),
-        text=(_priced(cost, "" if own is None else sayings.room(own)),),
+        text=(priced(cost, "" if own is None else sayings.room(own)),),
         small=(together(tr(by, recipe=made), replies.unlike(job)),),
         actions=tuple(Action(label=tr(label), verb=verb, of=job.id) for label, verb in _NEXT.items()),
     )
@@ -83,8 +85,8 @@ def _done(ports: Ports, job: Job, left: Sequence[Left]) -> Message:
 _NEXT = {later("Continue"): "continue", later("Again"): "again", later("Edit"): "edit", later("More"): "more"}
 
 
-def _priced(cost: int | None, room: str) -> str:
-    """Return what it cost, and what is left."""
+def priced(cost: int | None, room: str = "") -> str:
+    """Return what it cost, and what is left where that is told."""
     price = money(cost)
     if not room:
         return tr("It cost {price}.", price=price) if cost else tr("It is {price}.", price=price)
@@ -154,18 +156,23 @@ async def _placed(
         found = await platform.find(replace(carried, rung=rung))
         if found is not None:
             return found
-    if tried[-1] is not Rung.PRIVATELY and await _is_denied(ports, job):
-        raise PlaceGone(_DENIED)
+    if tried[-1] is not Rung.PRIVATELY and await is_denied(ports.store, job):
+        raise PlaceGone(DENIED)
     if passed and tried[-1] is Rung.PRIVATELY:
         carried = _with_small(carried, tr("Sent to you directly: {why}.", why=tr(passed[0])))
     until_ms = job.state_since_ms + _LINKED_MS
     return await _posted(ports, platform, replace(carried, rung=tried[-1]), until_ms)
 
 
-async def _is_denied(ports: Ports, job: Job) -> bool:
-    """Tell whether an operator denied the scope in which the job was asked for."""
-    rules = await ports.store.scopes()
-    return any(rule.scope == job.subjects.scope and not rule.allowed for rule in rules)
+async def collected(ports: Ports, job: Job, spot: Spot, *, is_spoiler: bool, now_ms: int) -> str:
+    """Post a kept video at this spot unless it is there already; a reference to its message.
+
+    Raises:
+        PlaceGone, TooBig, PlatformDown: as the platform does.
+    """
+    platform = ports.platforms[job.place.platform]
+    carried = replace(parcel(ports, job), spot=spot, is_spoiler=is_spoiler)
+    return await platform.find(carried) or await _posted(ports, platform, carried, now_ms + _LINKED_MS)
 
 
 async def _posted(ports: Ports, platform: ChatPlatform, carried: Parcel, until_ms: int) -> str:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import fields as fields_of
 from dataclasses import replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
-from weakref import WeakValueDictionary
 
 from bot import answering, forms, sayings, showing
 from bot.admin import Admin
 from bot.choices import LANGUAGE, chosen
 from bot.intake import Intake, place_of
 from bot.language import later, speaking, tr, trn
-from bot.origins import CONTINUES, Origin, draft_id, is_reachable, known_job, origin_of, own_draft
+from bot.origins import CONTINUES, Origin, draft_id, is_changed, known_job, origin_of, own_draft
 from bot.platforms.contract import Answer, Asking, Command, Field, Form, Message, Order, Pick, Press
 from bot.ports import Ports
+from bot.powers import may_know, may_see, may_steer
 from bot.refusals import Refused
 from bot.sayings import plain
-from bot.steering import Steering, may_steer
+from bot.steering import Steering
 from storage.contract import Draft, Job, Refusal
 from storage.errors import Unknown
 from storage.states import FINAL, State
@@ -80,8 +79,7 @@ class Desk:
     ) -> None:
         self._ports, self._intake, self._platform, self._wake = ports, intake, platform, wake
         self._presses = Presses(ports.monotonic)
-        self._asking: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._steering = steering = Steering(ports, wake)
+        self._steering = steering = Steering(ports, wake, now_ms)
         self._admin = Admin(ports, intake, now_ms)
         self._told: Mapping[str, Callable[[Press, Job], Awaitable[Message]]] = {
             "cancel": steering.cancel,
@@ -105,23 +103,28 @@ class Desk:
         }
 
     @_in_their_language
-    async def ask(self, command: Command) -> Answer:
-        """Accept a command, or say privately why not; a draft becomes at most one job."""
-        if not command.origin.startswith("D"):
-            return await self._asked(command)
-        async with self._asking.setdefault(command.origin, asyncio.Lock()):
-            return await self._asked_of_draft(command)
+    async def welcome(self, asking: Asking) -> Answer | None:
+        """Return why nobody is served here, before any file of theirs is fetched; None where they are."""
+        return await self._unwelcome(asking)
 
-    async def _asked_of_draft(self, command: Command) -> Answer:
+    async def _unwelcome(self, asking: Asking) -> Answer | None:
+        try:
+            await self._intake.check_who(asking)
+        except Refused as refused:
+            return Answer(message=await answering.refusal(self._ports, asking, refused))
+        return None
+
+    @_in_their_language
+    async def ask(self, command: Command) -> Answer:
+        """Accept a command, or say privately why not; a draft becomes at most one job, what was changed since another."""
         draft = await own_draft(self._ports, command, command.origin)
-        if draft is not None and draft.job is not None:
-            return Answer(
-                job=draft.job, message=plain(tr("You asked for this already."), tr("It is job {job}.", job=draft.job))
-            )
-        answer = await self._asked(command)
-        if draft is not None and answer.job:
-            await self._ports.store.keep_draft(replace(draft, job=answer.job))
-        return answer
+        if draft is None or draft.job is None:
+            return await self._asked(command)
+        job = await self._ports.store.job(draft.job)
+        if is_changed(command, job):
+            return await self._asked(replace(command, origin=job.id))
+        asked = plain(tr("You asked for this already."), tr("It is job {job}.", job=job.id))
+        return Answer(job=job.id, message=asked)
 
     async def _asked(self, command: Command) -> Answer:
         try:
@@ -163,8 +166,7 @@ class Desk:
         return sayings.not_found()
 
     async def _details(self, press: Press, job: Job) -> Message:
-        in_its_channel = job.subjects.channel == f"channel:{press.channel}"
-        if not (in_its_channel or may_steer(press, job)):
+        if not may_see(press, job):
             return plain(tr("You may not see its details."), tr("Only whoever can read its channel can."))
         trail = await self._ports.store.trail(job.id)
         return showing.details(self._ports, job, trail, may_delete=may_steer(press, job))
@@ -200,8 +202,10 @@ class Desk:
     async def _continue(self, press: Press) -> Answer:
         """Open the form with the last frame of a video as its picture; the frame is taken once it is needed."""
         job = await known_job(self._ports, press, press.of)
-        if job is None:
+        if job is None or not may_see(press, job):
             return Answer(message=sayings.not_found())
+        if (refused := await self._unwelcome(press)) is not None:
+            return refused
         if job.result is None or not self._ports.blobs.path(job.result).is_file():
             days = self._ports.settings.keep_days
             return Answer(
@@ -227,8 +231,11 @@ class Desk:
 
     async def _put_to_an_admin(self, press: Press) -> Answer:
         """Hold a request that only a budget refused."""
-        if await own_draft(self._ports, press, press.of) is None:
+        draft = await own_draft(self._ports, press, press.of)
+        if draft is None:
             return Answer(message=sayings.not_found())
+        if draft.place.server != press.spot.server:
+            return Answer(message=plain(tr("An admin can be asked only where you asked."), tr("Ask there once more.")))
         try:
             await self._intake.check_who(press)
             (await chosen(self._ports.store, press.scope)).check(press)
@@ -259,6 +266,8 @@ class Desk:
     @_in_their_language
     async def form(self, asking: Asking, origin: str = "") -> Answer:
         """Return the form for a new video, with the picture of a job or draft where one is given."""
+        if (refused := await self._unwelcome(asking)) is not None:
+            return refused
         if origin in {"", "-"}:
             return Answer(form=await self._form(asking, Origin(id=""), title=tr("Animate a picture")))
         found = await origin_of(self._ports, asking, origin)
@@ -277,7 +286,9 @@ class Desk:
         return forms.form(self._ports, choices, origin, title=title, about=about, hint=hint)
 
     async def keep(self, asking: Asking, key: str, image: Path | None, audio: Path | None) -> None:
-        """Keep files under a draft named by the platform, for a form that is still being filled in."""
+        """Keep files under a draft named by the platform, for a form that is still being filled in; nothing of the unwelcome."""
+        if await self._unwelcome(asking) is not None:
+            return
         draft = Draft(
             id=key,
             user=f"user:{asking.user}",
@@ -303,10 +314,10 @@ class Desk:
     async def collect(self, asking: Asking, job: str = "") -> Message:
         """Send the person's kept videos, or that one, to where they ask now."""
         if job:
-            found = await known_job(self._ports, asking, job)
+            found = await known_job(self._ports, asking, job.strip().upper())
             return sayings.not_found() if found is None else await self._steering.collect(asking, found)
         kept = await self._ports.store.jobs(state=State.KEPT, user=f"user:{asking.user}")
-        told = [await self._steering.collect(asking, each) for each in kept if is_reachable(asking, each)]
+        told = [await self._steering.collect(asking, each) for each in kept if may_know(asking, each)]
         if not told:
             return plain(tr("Nothing waits to be collected."), tr("A video that could not be posted would."))
         return told[0] if len(told) == 1 else _all_collected(told)
@@ -316,25 +327,36 @@ class Desk:
         """Return what the bot does, in five lines."""
         return showing.help_page()
 
-    async def installed(self, scope: str, name: str, lacks: tuple[str, ...], locale: str = "") -> Message:
-        """Return what whoever added the bot reads first."""
+    async def installed(
+        self, scope: str, name: str, lacks: tuple[str, ...], locale: str = "", *, is_own: bool = False
+    ) -> Message:
+        """Return what whoever added the bot reads first; that it was removed once is mended."""
+        await self._ports.store.unwarn(f"removed:{scope}")
         with speaking(locale):
-            return showing.installed(self._ports, name, lacks)
+            return await showing.installed(self._ports, scope, name, lacks, is_own=is_own)
+
+    async def open_scopes(self) -> frozenset[str]:
+        """Return the scopes of this platform that have anything open."""
+        return frozenset(job.subjects.scope.removeprefix("scope:") for job in await self._open())
 
     async def removed(self, scope: str) -> None:
         """End what a scope that removed the bot still has open, and tell operators."""
-        ending = [job for state in set(State) - FINAL for job in await self._in_scope(scope, state)]
+        ending = [job for job in await self._open() if job.subjects.scope == f"scope:{scope}"]
         for job in ending:
             await self._steering.end(job, "the bot was removed")
         await self._ports.store.warn(f"removed:{scope}", scope=scope, jobs=len(ending))
 
-    async def _in_scope(self, scope: str, state: State) -> list[Job]:
-        found: list[Job] = []
+    async def _open(self) -> list[Job]:
+        """Return this platform's jobs that something is still to be done for; a kept video waits for its person."""
+        states = set(State) - FINAL - {State.KEPT}
+        return [job for state in states async for job in self._in(state) if job.place.platform == self._platform]
+
+    async def _in(self, state: State) -> AsyncIterator[Job]:
         skip = 0
         while batch := await self._ports.store.jobs(state=state, most=_AT_ONCE, skip=skip):
-            found += [job for job in batch if job.subjects.scope == f"scope:{scope}"]
+            for job in batch:
+                yield job
             skip += _AT_ONCE
-        return found
 
     def fields(self) -> tuple[Field, ...]:
         """Return the options of a request, those that every offer has first."""

@@ -235,6 +235,7 @@ class Intake:
             lease_ms=self._lease_ms,
             holder=self._holder,
             has_card=self._has_cards(platform),
+            draft=command.origin if command.origin.startswith("D") else "",
         )
 
 

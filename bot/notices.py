@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bot.cards import decisions
 from bot.failing import failure
 from bot.language import told, tr
-from bot.phrases import held_until
-from bot.platforms.contract import Action, Message, Picture
+from bot.phrases import by_whom_decided, decision, held_until, how_decided
+from bot.platforms.contract import Action, Message, Moment, Picture, Text
 from bot.sayings import budget_with
 from bot.wording import about, provider
-from storage.contract import Job, Left
+from storage.contract import Job, Left, Trail
 from storage.states import Kind, Notice, State
 
 _HOLDS_IN = {
@@ -41,13 +41,13 @@ def holds(job: Job, notice: Notice) -> bool:
     return job.state is _HOLDS_IN[notice]
 
 
-def message(job: Job, notice: Notice) -> Message | None:
-    """Return what its person is told; None where it is not so any more."""
+def message(job: Job, notice: Notice, trail: Iterable[Trail] = ()) -> Message | None:
+    """Return what its person is told, of a decline with who decided so; None where it is not so any more."""
     if not holds(job, notice):
         return None
     match notice:
         case Notice.OUTCOME:
-            return _failed(job)
+            return _failed(job, trail)
         case Notice.UNSURE:
             return _unsure(job)
         case Notice.LATE:
@@ -74,20 +74,46 @@ def approval(job: Job, recipe: str, left: Sequence[Left], picture: Picture | Non
     )
 
 
-def _failed(job: Job) -> Message:
+def answered(job: Job, recipe: str, trail: Iterable[Trail], picture: Picture | None) -> Message:
+    """Return what admins were asked, once there is nothing to decide any more."""
+    return Message(
+        head=tr("asks for a video over the budget."),
+        text=_how(job, trail),
+        quote=job.request.get("prompt", ""),
+        small=(f"{recipe}, {about(job.price_usd_micros)}",),
+        actions=(_details(job),),
+        picture=picture,
+    )
+
+
+def decided(job: Job, trail: Iterable[Trail]) -> Message:
+    """Return what whoever decides too late is told."""
+    return Message(head=tr("This was decided already."), text=_how(job, trail))
+
+
+def _how(job: Job, trail: Iterable[Trail]) -> Text:
+    line = decision(trail)
+    return (tr("It ended."),) if line is None else how_decided(job, line)
+
+
+def _failed(job: Job, trail: Iterable[Trail]) -> Message:
     head, dot, rest = failure(job).partition(". ")
+    line = decision(trail)
+    by_whom = () if line is None or job.failure != Kind.DECLINED else (*by_whom_decided(job, line), " ")
     edit = Action(label=tr("Edit and try again"), verb="edit", of=job.id)
     again = (Action(label=tr("Again"), verb="again", of=job.id),) if job.failure in _AGAIN_HELPS else ()
-    return _message(job, head + dot.strip(), rest, edit, *again, _details(job))
+    return _message(job, head + dot.strip(), (*by_whom, rest) if rest else by_whom, edit, *again, _details(job))
 
 
 def _unsure(job: Job) -> Message:
     return _message(
         job,
         tr("{who} never answered, so nobody knows whether your video is being made.", who=provider(job.offer)),
-        tr(
-            "It is not sent again by itself, as it could be paid twice. It is being looked into; an operator can "
-            "settle it. It holds one of your videos until that is known."
+        (
+            tr(
+                "It is not sent again by itself, as it could be paid twice. It is being looked into; an operator can "
+                "settle it. It holds one of your videos until that is known."
+            ),
         ),
         Action(label=tr("Leave it"), verb="leave", of=job.id),
         Action(label=tr("Run it again (may be paid twice)"), verb="twice", of=job.id),
@@ -98,11 +124,7 @@ def _late(job: Job) -> Message:
     return _message(
         job,
         tr("Your video is late."),
-        tr(
-            "It is looked for until {who} forgets it; if it comes, you get it here. Nothing is charged to you "
-            "unless it does.",
-            who=provider(job.offer),
-        ),
+        _looked_for(job),
         Action(label=tr("Cancel"), verb="cancel", of=job.id),
         _details(job),
     )
@@ -112,14 +134,37 @@ def _kept(job: Job) -> Message:
     return _message(
         job,
         tr("Your video is ready, but it could not be posted."),
-        tr("It is kept for you to collect."),
+        _kept_until(job),
         Action(label=tr("Collect"), verb="collect", of=job.id),
         _details(job),
     )
 
 
-def _message(job: Job, head: str, text: str, *actions: Action) -> Message:
-    return Message(head=head, text=(text,) if text else (), small=(tr("job {job}", job=job.id),), actions=actions)
+def _looked_for(job: Job) -> Text:
+    if job.retention_at_ms is None:
+        return (
+            tr(
+                "It is looked for until {who} forgets it; if it comes, you get it here. Nothing is charged to you "
+                "unless it does.",
+                who=provider(job.offer),
+            ),
+        )
+    return told(
+        "It is still looked for; that ends {at}. If it comes, you get it here. Nothing is charged to you unless it does.",
+        at=Moment(job.retention_at_ms),
+    )
+
+
+def _kept_until(job: Job) -> Text:
+    if job.keep_until_ms is None:
+        return (tr("It is kept for you to collect."),)
+    return told(
+        "It is kept for you: `/collect` gets it where you ask. It is deleted {at}.", at=Moment(job.keep_until_ms)
+    )
+
+
+def _message(job: Job, head: str, text: Text, *actions: Action) -> Message:
+    return Message(head=head, text=text, small=(tr("job {job}", job=job.id),), actions=actions)
 
 
 def _details(job: Job) -> Action:

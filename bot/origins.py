@@ -12,6 +12,7 @@ from typing import Any
 from bot.media.contract import BadVideo, Unjudged
 from bot.platforms.contract import Asking, Command
 from bot.ports import Ports
+from bot.powers import may_know, may_see
 from providers.kit.spec import Audience
 from storage.contract import Draft, Input, Job
 from storage.errors import Unknown
@@ -44,12 +45,6 @@ def draft_id(*words: str) -> str:
     return "D" + "".join(_ALPHABET[number >> shift & 31] for shift in range(35, -1, -5))
 
 
-def is_reachable(asking: Asking, job: Job) -> bool:
-    """Tell whether somebody may know of a job from where they ask: its own scope, or its requester in private."""
-    is_private_owner = asking.is_private and job.subjects.user == f"user:{asking.user}"
-    return job.subjects.scope == f"scope:{asking.scope}" or is_private_owner
-
-
 async def own_draft(ports: Ports, asking: Asking, name: str) -> Draft | None:
     """Return the person's own draft; None where there is none of this name any more, or it is another's."""
     try:
@@ -65,16 +60,16 @@ async def known_job(ports: Ports, asking: Asking, name: str) -> Job | None:
         job = await ports.store.job(name)
     except Unknown:
         return None
-    return job if is_reachable(asking, job) else None
+    return job if may_know(asking, job) else None
 
 
 async def origin_of(ports: Ports, asking: Asking, name: str) -> Origin | None:
-    """Return what a job that may be known of there asked for, or the person's own draft; None where there is none."""
+    """Return what a job that may be looked into there asked for, or the person's own draft; None where there is none."""
     if name.startswith("D"):
         draft = await own_draft(ports, asking, name)
         return None if draft is None else await _of_draft(ports, asking, draft)
     job = await known_job(ports, asking, name)
-    return None if job is None else _origin(ports, name, job.request, job.inputs)
+    return _origin(ports, name, job.request, job.inputs) if job is not None and may_see(asking, job) else None
 
 
 async def _of_draft(ports: Ports, asking: Asking, draft: Draft) -> Origin | None:
@@ -83,7 +78,7 @@ async def _of_draft(ports: Ports, asking: Asking, draft: Draft) -> Origin | None
     if continued is None:
         return origin
     job = await ports.store.job(continued)
-    return replace(origin, video=_there(ports, job.result)) if is_reachable(asking, job) else None
+    return replace(origin, video=_there(ports, job.result)) if may_see(asking, job) else None
 
 
 def _origin(ports: Ports, name: str, request: Mapping[str, Any], inputs: tuple[Input, ...]) -> Origin:
@@ -102,6 +97,14 @@ def _there(ports: Ports, blob: str | None) -> Path | None:
     """Return a blob's file, unless it was swept."""
     path = None if blob is None else ports.blobs.path(blob)
     return path if path is not None and path.is_file() else None
+
+
+def is_changed(command: Command, job: Job) -> bool:
+    """Tell whether a command asks for anything else than the job that came of its origin."""
+    asked = job.request
+    same_words = command.prompt == asked.get("prompt") and command.model in {None, asked.get("model")}
+    same_options = command.options.items() <= asked.get("options", {}).items()
+    return not (same_words and same_options and command.image is None and command.audio is None)
 
 
 @asynccontextmanager

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bot import replies
 from bot.catalogue import Offer
 from bot.language import later, told, tr
-from bot.platforms.contract import Answering, Moment, Picture, Text
+from bot.platforms.contract import Answering, Moment, Named, Picture, Text
 from bot.schedule import Usual
 from bot.standing import BLOCKED, SENT, SLOW_TO_ANSWER
 from bot.wording import money, provider, roughly
 from storage.contract import Job, Trail
-from storage.states import FINAL, Kind, State
+from storage.states import FINAL, Event, Kind, State
 
 Phrase = tuple[str, Text]
 _HELD_MS = 7 * 86_400_000
@@ -24,7 +24,8 @@ class Around:
     """What a card tells beside its job. Without an `offer`, because it is not installed any more, less is known.
 
     `ahead` counts those before it in its line, `said` is where its other messages stand, `moved` a sentence on why
-    another offer makes it, `elsewhere` why the video went to its person alone, `deleted` when and by whom it was.
+    another offer makes it, `elsewhere` why the video went to its person alone, `deleted` when and by whom it was,
+    `decided` how a request that was put to an admin was decided.
     """
 
     now_ms: int
@@ -35,6 +36,7 @@ class Around:
     moved: str = ""
     elsewhere: str = ""
     deleted: Trail | None = None
+    decided: Trail | None = None
     answering: Answering = Answering.THREAD
     picture: Picture | None = None
 
@@ -150,8 +152,7 @@ def _still_looking(job: Job) -> Text:
 
 def _ended(job: Job, around: Around) -> Phrase:
     if around.deleted is not None:
-        by = around.deleted.detail
-        return tr("Deleted by {by}", by=by) if by else tr("Deleted"), (", ", Moment(around.deleted.at_ms))
+        return tr("Deleted"), _by_whom(around.deleted)
     match job.state:
         case State.DELIVERED if around.elsewhere:
             return tr("Sent directly."), (f"{_capital(tr(around.elsewhere))}.",)
@@ -160,7 +161,50 @@ def _ended(job: Job, around: Around) -> Phrase:
         case State.CANCELLED:
             return tr("Cancelled."), (_all_the_same(job),)
     head = tr(_FAILED[Kind(job.failure or Kind.INTERNAL)], who=provider(job.offer))
+    if job.failure == Kind.DECLINED and around.decided is not None:
+        return head, (*by_whom_decided(job, around.decided), " ", _all_the_same(job))
     return head, (_all_the_same(job),)
+
+
+def decision(trail: Iterable[Trail]) -> Trail | None:
+    """Return the line of a history that says how a request that was put to an admin was decided, if it was."""
+    return next((each for each in trail if each.source == State.HELD != each.target), None)
+
+
+def how_decided(job: Job, line: Trail) -> Text:
+    """Return how a request that was put to an admin was decided, by whom and when."""
+    match line.event:
+        case Event.APPROVED:
+            return tr("It was approved."), " ", *by_whom_decided(job, line)
+        case Event.DECLINED:
+            return tr("It was declined."), " ", *by_whom_decided(job, line)
+        case Event.EXPIRED:
+            return told("Nobody decided in time. It ended {at}.", at=Moment(line.at_ms))
+    return told("It was withdrawn {at}.", at=Moment(line.at_ms))
+
+
+def by_whom_decided(job: Job, line: Trail) -> Text:
+    """Return who decided, and when: an admin of the place by name, an operator elsewhere as one of those."""
+    at, by = Moment(line.at_ms), line.detail
+    if by.startswith(f"user:{job.place.platform}/"):
+        return told("{by} decided so {at}.", by=Named(by), at=at)
+    if by.startswith("user:"):
+        return told("The people who run this bot decided so {at}.", at=at)
+    return told("That was decided {at}.", at=at)
+
+
+def approved(job: Job, around: Around) -> Text:
+    """Return that an admin let it through; nothing where nobody had to."""
+    line = around.decided
+    return how_decided(job, line) if line is not None and line.event == Event.APPROVED else ()
+
+
+def _by_whom(deleted: Trail) -> Text:
+    """Return who took a video away, and when; nothing but a subject is a person."""
+    at = Moment(deleted.at_ms)
+    if deleted.detail.startswith("user:"):
+        return told("by {by}, {at}.", by=Named(deleted.detail), at=at)
+    return told(", {at}.", at=at)
 
 
 def _capital(text: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from bot.language import later, tr, trn
+from bot.language import later, tr
 from bot.media.contract import UnfitReason
 from bot.refusals import Refused
 from bot.wording import counted, every, listed, provider, quoted, size, span, together
@@ -93,15 +93,7 @@ def refusal(refused: Refused, now_ms: int, zone: ZoneInfo) -> str:
 
 def _limit(facts: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> str:
     amount, _, window = facts["limit"].partition("/")
-    head = trn(
-        "{whose} limit is {amount} {window}, and {used} is used.",
-        "{whose} limit is {amount} {window}, and {used} are used.",
-        facts["used"],
-        whose=_whose(facts),
-        amount=counted(amount),
-        window=per(window),
-        used=counted(amount, facts["used"]),
-    )
+    head = tr(_LIMIT[_kind(facts)], amount=counted(amount), window=per(window), used=counted(amount, facts["used"]))
     if facts["frees_at_ms"] is not None:
         frees = tr("It has room again {when}.", when=_when(facts["frees_at_ms"], now_ms, zone))
         return together(head, frees, tr(_NOTHING))
@@ -111,15 +103,40 @@ def _limit(facts: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> str:
     return together(head, never, raised if facts["asked"] == 1 else could, tr(_NOTHING))
 
 
-def _whose(facts: Mapping[str, Any]) -> str:
-    kind = facts["subject"].partition(":")[0]
-    return {
-        "user": tr("Your"),
-        "role": tr("Your role's"),
-        "channel": tr("This channel's"),
-        "scope": tr("This server's"),
-        "all": tr("This bot's"),
-    }[kind]
+def _kind(facts: Mapping[str, Any]) -> str:
+    """Return what a limit is about: a user, a role, a channel, a scope, or all."""
+    return str(facts["subject"]).partition(":")[0]
+
+
+_LIMIT = {
+    "user": later("Your limit is {amount} {window}, with {used} used."),
+    "role": later("Your role's limit is {amount} {window}, with {used} used."),
+    "channel": later("This channel's limit is {amount} {window}, with {used} used."),
+    "scope": later("This server's limit is {amount} {window}, with {used} used."),
+    "all": later("This bot's limit is {amount} {window}, with {used} used."),
+}
+_BUDGET = {
+    "user": later(
+        "Your budget of {amount} {window} has no room for this: ${used} of it is used or reserved, and "
+        "this asks for about ${asked}."
+    ),
+    "role": later(
+        "Your role's budget of {amount} {window} has no room for this: ${used} of it is used or reserved, and "
+        "this asks for about ${asked}."
+    ),
+    "channel": later(
+        "This channel's budget of {amount} {window} has no room for this: ${used} of it is used or reserved, and "
+        "this asks for about ${asked}."
+    ),
+    "scope": later(
+        "This server's budget of {amount} {window} has no room for this: ${used} of it is used or reserved, and "
+        "this asks for about ${asked}."
+    ),
+    "all": later(
+        "This bot's budget of {amount} {window} has no room for this: ${used} of it is used or reserved, and "
+        "this asks for about ${asked}."
+    ),
+}
 
 
 def per(window: str) -> str:
@@ -151,9 +168,7 @@ def _budget(facts: Mapping[str, Any], now_ms: int, zone: ZoneInfo) -> str:
     amount, _, window = facts["limit"].partition("/")
     by_admin, at_ms = facts["set_by"].startswith("scope:"), facts["frees_at_ms"]
     full = tr(
-        "{whose} budget of {amount} {window} has no room for this: ${used} of it is used or reserved, and "
-        "this asks for about ${asked}.",
-        whose=_whose(facts),
+        _BUDGET[_kind(facts)],
         amount=amount,
         window=per(window),
         used=usd(facts["used"]),

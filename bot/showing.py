@@ -10,10 +10,12 @@ from pathlib import Path
 from bot import replies, sayings
 from bot.intake import subjects_of
 from bot.language import later, told, tr
-from bot.origins import is_reachable
 from bot.platforms.contract import Action, Asking, Item, Message, Moment, Style, Text
 from bot.ports import Ports
+from bot.powers import may_know
+from bot.scopes import serves
 from bot.wording import about, cut, money, provider, span
+from providers.kit.spec import Text as FreeText
 from storage.contract import Job, Left, Trail
 from storage.states import FINAL, OPEN, State
 
@@ -71,7 +73,7 @@ async def _theirs(ports: Ports, asking: Asking, most: int) -> list[Job]:
     skip = 0
     while len(found) < most:
         batch = await ports.store.jobs(user=f"user:{asking.user}", most=_BATCH, skip=skip)
-        found += [job for job in batch if is_reachable(asking, job)]
+        found += [job for job in batch if may_know(asking, job)]
         skip += _BATCH
         if len(batch) < _BATCH:
             break
@@ -127,18 +129,33 @@ def details(ports: Ports, job: Job, trail: Sequence[Trail], *, may_delete: bool)
     prompt, expanded = job.request.get("prompt", ""), job.actual_prompt or ""
     is_long = len(prompt) + len(expanded) > _PROMPT_CHARS
     delete = Action(label=tr("Delete"), verb="delete", of=job.id, style=Style.PLAIN)
+    options = {name: str(value) for name, value in job.request.get("options", {}).items() if name != "seed"}
+    typed = {name: value for name, value in options.items() if _is_typed(ports, job, name)}
+    chosen = [f"{name} {value}" for name, value in options.items() if name not in typed]
+    as_expanded = [Item(quote=cut(expanded, _PROMPT_CHARS), small=(tr("As the model expanded it"),))]
+    words = _as_file(ports, prompt, expanded) if is_long else None
     return Message(
         quote=cut(prompt, _PROMPT_CHARS) if is_long else prompt,
-        items=(Item(quote=cut(expanded, _PROMPT_CHARS), small=(tr("As the model expanded it"),)),) if expanded else (),
-        text=("\n".join(_facts(job, trail)),),
+        items=(
+            *(as_expanded if expanded else ()),
+            *(Item(quote=value, small=(name,)) for name, value in typed.items()),
+        ),
+        text=("\n".join(_facts(job, trail, chosen)),),
         actions=(delete,) if may_delete and job.state is State.DELIVERED else (),
-        files=(_as_file(ports, prompt, expanded),) if is_long else (),
+        files=(words,) if words else (),
+        folder=words.parent if words else None,
     )
 
 
-def _facts(job: Job, trail: Sequence[Trail]) -> list[str]:
-    options = {name: value for name, value in job.request.get("options", {}).items() if name != "seed"}
-    recipe = [job.offer, f"{job.seconds} s", *(f"{name} {value}" for name, value in options.items())]
+def _is_typed(ports: Ports, job: Job, name: str) -> bool:
+    """Tell whether an option's value is somebody's own words, or may be: it is quoted, never said in ours."""
+    offer = ports.catalogue.get(job.offer)
+    option = None if offer is None else offer.spec.option(name)
+    return option is None or isinstance(option, FreeText)
+
+
+def _facts(job: Job, trail: Sequence[Trail], chosen: Sequence[str]) -> list[str]:
+    recipe = [job.offer, f"{job.seconds} s", *chosen]
     made = replies.changed(job.prepared)
     return [
         *([made] if made else []),
@@ -177,7 +194,7 @@ def _times(trail: Sequence[Trail]) -> str:
 
 
 def _as_file(ports: Ports, prompt: str, expanded: str) -> Path:
-    """Write the words whole where files in the making lie; they go with this process."""
+    """Write the words whole into a folder of their own."""
     folder = Path(tempfile.mkdtemp(dir=ports.spare, prefix="words-"))
     path = folder / "prompt.txt"
     more = f"\n\n{tr('As the model expanded it:')}\n\n{expanded}" if expanded else ""
@@ -208,19 +225,21 @@ _TRY_FIRST = (
     later("2. Open a message with a picture, then Apps, Animate this image."),
     later("3. `/animate-admin` for limits, budget, channels and where approvals are asked for."),
 )
+_NOT_ALLOWED = later("The people who run it must allow this server first; they know it as `{scope}`.")
 
 
-def installed(ports: Ports, name: str, lacks: Sequence[str]) -> Message:
+async def installed(ports: Ports, scope: str, name: str, lacks: Sequence[str], *, is_own: bool) -> Message:
     """Return what whoever added the bot reads first: what is missing, else that it works, and what to try."""
     on = [offer for offer in ports.catalogue.on() if not offer.spec.renders_here]
-    missing = _missing(lacks, has_offers=bool(on))
+    is_open = serves(scope, ports.settings, await ports.store.scopes(), is_own=is_own)
+    missing = [*([] if is_open else [tr(_NOT_ALLOWED, scope=scope)]), *_missing(lacks, has_offers=bool(on))]
     budget = ports.settings.rules.scope_budget_usd_micros
     has_budget = (
         tr("There is no budget yet.") if budget is None else tr("The budget is {price} a month.", price=money(budget))
     )
     sellers = sorted({offer.provider.label or offer.provider.id for offer in on})
     goes = tr("Pictures and sentences go to {names}.", names=", ".join(sellers)) if sellers else ""
-    each = tr("For each member: {limits}.", limits=ports.settings.user_limit)
+    each = tr("For each member: {limits}.", limits=sayings.spoken(ports.settings.user_limit))
     return Message(
         head=tr("Stillmotion cannot do its work in {name} yet.", name=name)
         if missing

@@ -17,8 +17,9 @@ from bot.language import speaking
 from bot.platforms.contract import ChatPlatform, Message, Notice, Rung
 from bot.platforms.errors import PlaceGone, PlatformDown
 from bot.ports import Ports
+from bot.scopes import is_denied
 from storage import states
-from storage.contract import Owed
+from storage.contract import Job, Owed
 from storage.errors import StorageError
 
 log = logging.getLogger(__name__)
@@ -70,25 +71,46 @@ async def _say_it(ports: Ports, cards: Cards, owed: Owed, choices: Choices) -> N
 
 async def _told(ports: Ports, owed: Owed) -> str | None:
     """Tell a job's person; where it stands now, as `_placed` returns it."""
-    message = notices.message(owed.job, owed.notice)
+    trail = await ports.store.trail(owed.job.id)
+    message = notices.message(owed.job, owed.notice, trail)
     if message is None:
         return ""
     platform = ports.platforms[owed.job.place.platform]
-    return await _placed(platform, await _notice(ports, owed, message), rungs(platform.abilities))
+    there = rungs(platform.abilities)
+    if await is_denied(ports.store, owed.job):
+        there = [rung for rung in there if rung is Rung.PRIVATELY]
+    return await _placed(platform, await _notice(ports, owed, message), there)
 
 
 async def _asked(ports: Ports, cards: Cards, owed: Owed, choices: Choices) -> str | None:
-    """Ask the scope's admins in the channel that they chose; where there is none, the job's card asks them."""
-    job = owed.job
-    channel = choices.alerts.partition("/")[2]
-    if not (channel and notices.holds(job, owed.notice)):
-        return ""
-    recipe = replies.recipe(job, resolution_of(ports.catalogue.get(job.offer), job))
-    left = await ports.store.left(job.subjects, ports.settings.rules)
-    said = await _notice(ports, owed, notices.approval(job, recipe, left, await cards.still(job)))
+    """Ask the scope's admins in the channel that they chose; where there is none, the job's card asks them.
+
+    Once it is decided, what they were asked says so where it stands.
+    """
+    job, channel = owed.job, choices.alerts.partition("/")[2]
+    stands = (await ports.store.references(job.id)).get(owed.notice, "")
+    is_open = notices.holds(job, owed.notice)
+    if not (channel if is_open else stands) or await is_denied(ports.store, job):
+        return stands
+    message = await (_question(ports, cards, job) if is_open else _answer(ports, cards, job))
+    said = await _notice(ports, owed, message)
     there = replace(said.spot, channel=channel, thread="")
     platform = ports.platforms[job.place.platform]
-    return await _placed(platform, replace(said, spot=there, is_about=True), [Rung.CHANNEL])
+    return await _placed(platform, replace(said, spot=there, is_about=True, reference=stands), [Rung.CHANNEL])
+
+
+async def _question(ports: Ports, cards: Cards, job: Job) -> Message:
+    left = await ports.store.left(job.subjects, ports.settings.rules)
+    return notices.approval(job, _recipe(ports, job), left, await cards.still(job))
+
+
+async def _answer(ports: Ports, cards: Cards, job: Job) -> Message:
+    trail = await ports.store.trail(job.id)
+    return notices.answered(job, _recipe(ports, job), trail, await cards.still(job))
+
+
+def _recipe(ports: Ports, job: Job) -> str:
+    return replies.recipe(job, resolution_of(ports.catalogue.get(job.offer), job))
 
 
 async def _notice(ports: Ports, owed: Owed, message: Message) -> Notice:

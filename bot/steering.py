@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import replace
+from weakref import WeakValueDictionary
 
-from bot import sayings
+from bot import notices, sayings
 from bot.choices import chosen
-from bot.delivery import parcel
+from bot.delivery import DENIED, collected, priced
 from bot.language import later, speaking, tr
 from bot.platforms.contract import Action, Asking, Message, Press, Style
 from bot.platforms.errors import PlaceGone, PlatformDown, PlatformError, TooBig
 from bot.ports import Ports
+from bot.powers import may_steer
 from bot.sayings import plain
+from bot.scopes import is_allowed
 from bot.wording import money, provider
 from storage.contract import Facts, Job, Move
 from storage.errors import OverBudget, Stale
-from storage.states import FINAL, Event, State
+from storage.states import FINAL, Event, Kind, State
 
 _BEING_MADE = frozenset({State.GENERATING, State.LATE})
-_UNSENT = frozenset({State.HELD, State.PREPARING, State.QUEUED})
 _ITS_PEOPLE = later("Only whoever asked for it, or a moderator, can.")
-
-
-def may_steer(asking: Asking, job: Job) -> bool:
-    """Tell whether somebody may stop a job or delete its video: its requester and those who keep order there."""
-    keeps_order = asking.is_moderator or asking.is_admin or asking.is_operator
-    return keeps_order or job.subjects.user == f"user:{asking.user}"
 
 
 class Steering:
     """Records what was decided; `wake` brings a job to its next step at once."""
 
-    def __init__(self, ports: Ports, wake: Callable[[str], None]) -> None:
-        self._ports, self._wake = ports, wake
+    def __init__(self, ports: Ports, wake: Callable[[str], None], now_ms: Callable[[], int]) -> None:
+        self._ports, self._wake, self._now_ms = ports, wake, now_ms
+        self._collecting: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def cancel(self, press: Press, job: Job) -> Message:
         """Stop a job: at once before it is sent, by its provider afterwards, by a choice where that cannot."""
@@ -80,18 +77,21 @@ class Steering:
         return refused or sayings.asks_to_delete(job, self._ports.settings.keep_days)
 
     async def deleted(self, press: Press, job: Job) -> Message:
-        """Take the video's message away."""
+        """Take the video's message away; one that stands nowhere any more is noted as gone."""
         refused = await self._undeletable(press, job)
         if refused is not None:
             return refused
-        platform = self._ports.platforms[job.place.platform]
+        reference = (await self._ports.store.references(job.id)).get("video", "")
         try:
-            await platform.remove((await self._ports.store.references(job.id))["video"])
+            await self._ports.platforms[job.place.platform].remove(reference)
         except PlaceGone:
-            return plain(tr("It is gone already."), tr("Its place, or its message, is not there any more."))
+            return plain(
+                tr("I cannot delete it."),
+                tr("I may not reach its place any more: whoever keeps order there can delete the message."),
+            )
         except PlatformDown:
             return plain(tr("It could not be deleted just now."), tr("Try again in a moment."))
-        await self._ports.store.deleted(job.id, by=press.name)
+        await self._ports.store.deleted(job.id, by=f"user:{press.user}")
         self._wake(job.id)
         return plain(tr("Deleted."), tr("What it cost stays charged."))
 
@@ -105,11 +105,11 @@ class Steering:
         """Let a held request go on: an admin where an admin set the budget, an operator anywhere."""
         if not (press.is_admin or press.is_operator):
             return plain(tr("You may not approve this."), tr("Only an admin here can."))
+        if job.state is not State.HELD:
+            return await self._decided(job)
         set_by_admin = (job.budget or "").rpartition(" ")[2].startswith("scope:")
         if not (press.is_operator or set_by_admin):
             return plain(tr("You may not approve this."), tr("Only the people who run this bot can."))
-        if job.state is not State.HELD:
-            return _decided(job)
         facts = Facts(by=f"user:{press.user}", rules=self._ports.settings.rules)
         try:
             moved = await self._ports.store.record(
@@ -118,7 +118,7 @@ class Steering:
         except OverBudget as over:
             return sayings.over_budget(over.budget)
         except Stale:
-            return _decided(await self._ports.store.job(job.id))
+            return await self._decided(await self._ports.store.job(job.id))
         self._wake(job.id)
         return plain(
             tr("Approved."),
@@ -129,15 +129,22 @@ class Steering:
         """End a held request; whoever may look after the budget may."""
         if not (press.is_admin or press.is_operator):
             return plain(tr("You may not decline this."), tr("Only an admin here can."))
-        if job.state is not State.HELD:
-            return _decided(job)
-        await self._moved(press, job, Event.DECLINED)
+        moved = job if job.state is not State.HELD else await self._moved(press, job, Event.DECLINED)
+        if moved is job or moved.failure != Kind.DECLINED:
+            return await self._decided(moved)
         return plain(tr("Declined."), tr("Nothing was charged. Whoever asked is told."))
 
+    async def _decided(self, job: Job) -> Message:
+        return notices.decided(job, await self._ports.store.trail(job.id))
+
     async def collect(self, asking: Asking, job: Job) -> Message:
-        """Post a kept video where its requester asks now."""
+        """Post a kept video where its requester asks now, once however often they ask at the same time."""
         if job.subjects.user != f"user:{asking.user}":
             return plain(tr("You may not collect this video."), tr("Only whoever asked for it can."))
+        async with self._collecting.setdefault(job.id, asyncio.Lock()):
+            return await self._collected(asking, await self._ports.store.job(job.id))
+
+    async def _collected(self, asking: Asking, job: Job) -> Message:
         if job.state is not State.KEPT:
             return _nothing_to_collect(job)
         if job.result is None or not self._ports.blobs.path(job.result).is_file():
@@ -147,9 +154,7 @@ class Steering:
         try:
             reference = await self._posted(asking, job)
         except PlaceGone:
-            return plain(
-                tr("I may not post here either."), tr("Ask where I may, or in a direct message. The video is kept.")
-            )
+            return plain(tr("I may not post here either."), self._where_else())
         except TooBig:
             return plain(
                 tr("It is too big for this place."), tr("Ask in a server that takes larger files. The video is kept.")
@@ -159,20 +164,37 @@ class Steering:
         with contextlib.suppress(Stale):
             facts = Facts(by=f"user:{asking.user}", message=reference)
             await self._ports.store.record(Move(job=job.id, expected=State.KEPT, event=Event.COLLECTED, facts=facts))
-        return plain(tr("Here it is."), tr("It cost {price}.", price=money(job.price_usd_micros)))
+        cost = job.price_usd_micros if job.cost_usd_micros is None else job.cost_usd_micros
+        return plain(tr("Here it is."), priced(cost))
+
+    def _where_else(self) -> str:
+        if self._ports.settings.allow_dm:
+            return tr("Ask where I may, or in a direct message. The video is kept.")
+        return tr("Ask where I may. The video is kept.")
 
     async def _posted(self, asking: Asking, job: Job) -> str:
-        platform = self._ports.platforms[job.place.platform]
-        choices = await chosen(self._ports.store, asking.scope)
+        """Post it there, as it would have been posted where it was asked for.
+
+        Raises:
+            PlaceGone: a scope that the operator denied takes nothing, and as the platform raises it.
+            TooBig, PlatformDown: as the platform does.
+        """
+        ports = self._ports
+        if not (asking.is_private or is_allowed(asking, ports.settings, await ports.store.scopes())):
+            raise PlaceGone(DENIED)
+        choices = await chosen(ports.store, asking.scope)
         with speaking(choices.language):
-            there = parcel(self._ports, job)
-            carried = replace(there, spot=asking.spot, standing={}, is_spoiler=choices.spoiler)
-            return await platform.find(carried) or await platform.show_video(carried)
+            return await collected(ports, job, asking.spot, is_spoiler=choices.spoiler, now_ms=self._now_ms())
 
     async def end(self, job: Job, by: str) -> None:
-        """Cancel a job whose scope is gone; one that came too far goes on."""
-        with contextlib.suppress(Stale):
+        """Cancel a job whose scope is gone, wherever it has come meanwhile; one that came too far goes on."""
+        try:
             await self._ports.store.record(Move(job=job.id, expected=job.state, event=Event.CANCEL, facts=Facts(by=by)))
+        except Stale:
+            now = await self._ports.store.job(job.id)
+            if now.state is not job.state:
+                await self.end(now, by)
+        else:
             self._wake(job.id)
 
     async def _moved(self, press: Press, job: Job, event: Event) -> Job:
@@ -227,17 +249,6 @@ def _cancelled(job: Job) -> Message:
                 tr("Nothing is charged if it stops in time; if it is done already, it comes here."),
             )
     return sayings.moved_on()
-
-
-def _decided(job: Job) -> Message:
-    how = (
-        tr("It was declined.")
-        if job.state is State.FAILED
-        else tr("It ended.")
-        if job.state in FINAL
-        else tr("It goes on.")
-    )
-    return plain(tr("This was decided already."), how)
 
 
 def _nothing_to_collect(job: Job) -> Message:

@@ -69,7 +69,8 @@ class HouseRules:
 class Acceptance:
     """A request to be accepted or refused. `route` is in order of preference; `command_id` is the platform's own, whole.
 
-    A job that `has_card` owes it at once and with every move that is not quiet.
+    A job that `has_card` owes it at once and with every move that is not quiet. What comes of a person's own `draft` is
+    noted there, and is the same job however many commands bring that.
     """
 
     command_id: str
@@ -83,6 +84,7 @@ class Acceptance:
     lease_ms: int = 0
     holder: str = ""
     has_card: bool = False
+    draft: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +193,7 @@ class Job:
     deadline_at_ms: int | None
     retention_at_ms: int | None
     ended_at_ms: int | None
+    keep_until_ms: int | None = None
 
     @property
     def price_usd_micros(self) -> int | None:

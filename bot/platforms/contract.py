@@ -24,7 +24,8 @@ class Asking:
 
     `user`, `scope`, `channel` and `roles` are written PLATFORM/ID, `name` is how the person is called. `scope_is_own` says
     that the operator need not allow the scope first; a denied one is refused all the same. `lacks` names permissions
-    that the bot lacks there, in the platform's own words. `locale` is the language in which they read, `scope_locale` that
+    that the bot lacks there, in the platform's own words. `is_told_apart` where they read the answer in a direct message,
+    from which nothing in the place can be asked for. `locale` is the language in which they read, `scope_locale` that
     of the place, like `pt-BR`; empty where nobody knows.
     """
 
@@ -42,6 +43,7 @@ class Asking:
     is_age_restricted: bool = False
     is_private: bool = False
     lacks: tuple[str, ...] = ()
+    is_told_apart: bool = False
     locale: str = ""
     scope_locale: str = ""
 
@@ -132,7 +134,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What is said, whatever the dress: one bold phrase, our words, people's words as a quote, small print, actions."""
+    """What is said, whatever the dress: one bold phrase, our words, people's words as a quote, small print, actions.
+
+    `folder` holds files that were made for this message alone: who shows it privately removes it afterwards.
+    """
 
     head: str = ""
     text: Text = ()
@@ -142,6 +147,7 @@ class Message:
     actions: tuple[Action, ...] = ()
     picture: Picture | None = None
     files: tuple[Path, ...] = ()
+    folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +172,6 @@ class Form:
     origin: str = ""
     about: str = ""
     prompt: str = ""
-    prompt_max_chars: int = 2000
     prompt_needed: bool = True
     picks: tuple[Pick, ...] = ()
     hint: str = ""
@@ -288,7 +293,8 @@ class Parcel:
 class Notice:
     """What a person must not miss about a job, as a message of its own that mentions them; `what` tells it from others.
 
-    One that `is_about` its person is for others: it names them, and does not ring.
+    One that `is_about` its person is for others: it names them, and does not ring. One with a `reference` stands there
+    already, and says something else now.
     """
 
     job: str
@@ -299,10 +305,17 @@ class Notice:
     standing: Standing = field(default_factory=dict)
     rung: Rung = Rung.HERE
     is_about: bool = False
+    reference: str = ""
 
 
 class Desk(Protocol):
-    """What the core does for platforms. Every call answers within a second, and raises nothing for what a person did."""
+    """What the core does for platforms; it raises nothing for what a person did.
+
+    Every call answers within a second, but for `ask` and `keep`, which look at files, and `collect`, which posts.
+    """
+
+    async def welcome(self, asking: Asking) -> Answer | None:
+        """Return why nobody is served here, before any file of theirs is fetched; None where they are."""
 
     async def ask(self, command: Command) -> Answer:
         """Accept a command, or say privately why not; the same command is the same answer."""
@@ -331,8 +344,13 @@ class Desk(Protocol):
     async def help(self, asking: Asking) -> Message:
         """Return what the bot does, in five lines."""
 
-    async def installed(self, scope: str, name: str, lacks: tuple[str, ...], locale: str = "") -> Message:
-        """Return what whoever added the bot reads first, in the language of the place."""
+    async def installed(
+        self, scope: str, name: str, lacks: tuple[str, ...], locale: str = "", *, is_own: bool = False
+    ) -> Message:
+        """Return what whoever added the bot reads first, in the language of the place; `is_own` as in an asking."""
+
+    async def open_scopes(self) -> frozenset[str]:
+        """Return the scopes of this platform that have anything open."""
 
     async def removed(self, scope: str) -> None:
         """End what a scope that removed the bot still has open, and tell operators."""
@@ -369,6 +387,8 @@ class ChatPlatform(Protocol):
 
     async def announce(self, notice: Notice) -> str:
         """Post a notice, mentioning its person; the same notice again is the message that stands there already.
+
+        One with a `reference` is changed where it stands, as far as the platform can.
 
         Raises:
             PlaceGone: this place will never take it.

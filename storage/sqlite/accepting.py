@@ -36,6 +36,7 @@ _EPOCH_MS = 946_684_800_000
 _OPEN_STATES = ", ".join(f"'{state}'" for state in sorted(OPEN))
 _OPEN_JOBS = f"SELECT count(*) FROM jobs WHERE user = ? AND hidden = 0 AND state IN ({_OPEN_STATES})"  # noqa: S608 - our own words
 _ANSWER_WITH_JOB = "INSERT INTO commands (id, job) VALUES (?, ?) ON CONFLICT DO UPDATE SET job = excluded.job"
+_NOTE_JOB = "UPDATE drafts SET job = ? WHERE id = ? AND user = ?"
 _INSERT = f"INSERT INTO jobs ({', '.join(NEW_JOB)}) VALUES ({', '.join('?' * len(NEW_JOB))})"  # noqa: S608 - column names
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _AS_PYTHON_READS = str.maketrans(_ALPHABET, "0123456789ABCDEFGHIJKLMNOPQRSTUV")
@@ -43,7 +44,7 @@ _AS_PYTHON_READS = str.maketrans(_ALPHABET, "0123456789ABCDEFGHIJKLMNOPQRSTUV")
 
 def accept(db: sqlite3.Connection, acceptance: Acceptance, now: int) -> Accepted | Refusal:
     """Return the job or the refusal of a command, the same one however often the command comes."""
-    earlier = _answered(db, acceptance.command_id, now)
+    earlier = _answered(db, acceptance.command_id, now) or _made_of(db, acceptance, now)
     if earlier is not None:
         return earlier
     route, found = _affordable(db, acceptance, now)
@@ -53,6 +54,7 @@ def accept(db: sqlite3.Connection, acceptance: Acceptance, now: int) -> Accepted
         return _refuse(db, acceptance, found, now)
     job = _insert_job(db, acceptance, route, State.PREPARING, now)
     db.execute(_ANSWER_WITH_JOB, (acceptance.command_id, job.id))
+    db.execute(_NOTE_JOB, (job.id, acceptance.draft, acceptance.subjects.user))
     return Accepted(job=job)
 
 
@@ -65,6 +67,13 @@ def _answered(db: sqlite3.Connection, command_id: str, now: int) -> Accepted | R
     draft = db.execute("SELECT refusal FROM drafts WHERE id = ?", (row["draft"],)).fetchone()
     refusal = drafts.refusal_of(draft)
     return None if refusal is None else replace(refusal, again=True)
+
+
+def _made_of(db: sqlite3.Connection, acceptance: Acceptance, now: int) -> Accepted | None:
+    """Return the job that came of the same draft already."""
+    of_draft = "SELECT job FROM drafts WHERE id = ? AND user = ? AND job IS NOT NULL"
+    row = db.execute(of_draft, (acceptance.draft, acceptance.subjects.user)).fetchone()
+    return None if row is None else Accepted(job=read_job(db, row["job"], now), again=True)
 
 
 @cache
@@ -132,7 +141,10 @@ def _refusal(found: list[quota.Violation], draft: str) -> Refusal:
 
 
 def hold(db: sqlite3.Connection, draft: str, now: int) -> Job | Refusal:
-    """Make a held job from a draft that only one budget refused, the same job however often it is asked; a limit still says no."""
+    """Make a held job from a draft that only one budget refused, the same job however often it is asked; a limit still says no.
+
+    Nobody is asked where approvals were switched off since.
+    """
     row = drafts.find(db, draft, now)
     if row["job"] is not None:
         return read_job(db, row["job"], now)
@@ -141,11 +153,13 @@ def hold(db: sqlite3.Connection, draft: str, now: int) -> Job | Refusal:
         raise Unknown(draft)
     budget = f"{refusal.subject} {refusal.limit} {refusal.set_by}"
     acceptance = _acceptances().validate_json(row["asked"])
+    if not ruling.takes_approvals(db, acceptance.subjects.scope):
+        raise Unknown(draft)
     route, found = _affordable(db, acceptance, now, but=budget)
     if found:
         return _refusal(found, draft)
     job = _insert_job(db, acceptance, route, State.HELD, now, budget)
-    db.execute("UPDATE drafts SET job = ? WHERE id = ?", (job.id, draft))
+    db.execute(_NOTE_JOB, (job.id, draft, acceptance.subjects.user))
     db.execute("UPDATE commands SET job = ? WHERE draft = ?", (job.id, draft))
     return job
 

@@ -32,6 +32,7 @@ def forget(db: sqlite3.Connection, user: str, secret: bytes) -> int:
     )
     db.execute("DELETE FROM drafts WHERE user = ?", (user,))
     db.execute("UPDATE choices SET set_by = ? WHERE set_by = ?", (name, user))
+    db.execute("UPDATE events SET detail = ? WHERE detail = ?", (name, user))
     running = db.execute("UPDATE jobs SET forget_as = ? WHERE user = ?", (name, user)).rowcount
     if not running:
         _forget_rules(db, user)

@@ -34,6 +34,14 @@ def owe_card(db: sqlite3.Connection, job: str, now: int) -> None:
     )
 
 
+def owe_anew(db: sqlite3.Connection, job: str, notice: Notice, now: int) -> None:
+    """Have a notice that stands somewhere say what has become of it."""
+    db.execute(
+        "UPDATE messages SET at = ?, due_at = ? WHERE job = ? AND purpose = ? AND reference != ''",
+        (now, now, job, notice),
+    )
+
+
 def is_any_due(db: sqlite3.Connection, now: int) -> bool:
     """Tell whether anything is due to be said anywhere: a look that costs no write."""
     return db.execute("SELECT 1 FROM messages WHERE due_at <= ? LIMIT 1", (now,)).fetchone() is not None

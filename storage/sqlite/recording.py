@@ -22,7 +22,7 @@ from storage.sqlite.rows import (
     write_inputs,
 )
 from storage.sqlite.writer import Kept
-from storage.states import ANSWERS, BY_HAND, FINAL, Allowance, Event, Kind, Row, Spend, State, find
+from storage.states import ANSWERS, BY_HAND, FINAL, Allowance, Event, Kind, Notice, Row, Spend, State, find
 from storage.windows import local_day
 
 _TELLS = frozenset(
@@ -41,6 +41,10 @@ _TELLS = frozenset(
     }
 )
 """The moves whose detail, if only that there is none, stands on the job until the next one says otherwise."""
+
+
+_DECISIONS = frozenset({Event.APPROVED, Event.DECLINED})
+"""The moves whose line in the history says by whom."""
 
 
 def record(db: sqlite3.Connection, move: Move, now: int) -> Job:
@@ -127,20 +131,23 @@ def _apply(
             "INSERT INTO messages (job, purpose, place, reference, at) VALUES (?, 'video', ?, ?, ?)",
             (move.job, after["place"], move.facts.message, now),
         )
-    _tell(db, after, row, move.facts.detail, now)
+    _tell(db, after, row, move.facts, now)
     if row.target in FINAL and after["forget_as"] is not None:
         forgetting.erase(db, move.job, after["forget_as"])
         return read_job(db, move.job, now)
     return with_inputs(db, after, now)
 
 
-def _tell(db: sqlite3.Connection, after: Columns, row: Row, detail: str, now: int) -> None:
+def _tell(db: sqlite3.Connection, after: Columns, row: Row, facts: Facts, now: int) -> None:
     """Write down what people are owed of a move, and its line in the history."""
     if row.notice is not None and not after["hidden"]:
         notices.owe(db, after, row.notice, now)
     if row.quiet:
         return
-    write_event(db, after["id"], now, row.event, row.source, row.target, detail)
+    detail = facts.by if row.event in _DECISIONS else None
+    write_event(db, after["id"], now, row.event, row.source, row.target, detail or facts.detail)
+    if row.source is State.HELD:
+        notices.owe_anew(db, after["id"], Notice.APPROVAL, now)
     if after["has_card"]:
         notices.owe_card(db, after["id"], now)
 

@@ -101,6 +101,7 @@ def job_of(row: Columns, now: int, *, inputs: Iterable[Input], prepared: Iterabl
         submitted_at_ms=row["submitted_at"],
         deadline_at_ms=row["deadline_at"],
         retention_at_ms=row["retention_at"],
+        keep_until_ms=row["keep_until"],
         ended_at_ms=row["ended_at"],
     )
 

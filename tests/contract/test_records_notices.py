@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.states import Event, Notice, State
-from tests.fakes.story import DAY_MS, HOUR_MS, MINUTE_MS, Story
+from tests.fakes.story import BEN, DAY_MS, HOUR_MS, MINUTE_MS, Story
 
 
 async def owed(story: Story) -> list[tuple[str, Notice]]:
@@ -98,6 +98,19 @@ async def test_a_lost_answer_is_told_only_once_it_did_not_settle_itself(story: S
     assert await owed(story) == []
     story.clock.forward(MINUTE_MS)
     assert await owed(story) == [(job.id, Notice.UNSURE)]
+
+
+@pytest.mark.parametrize("event", [Event.APPROVED, Event.DECLINED, Event.EXPIRED, Event.CANCEL])
+async def test_what_admins_were_asked_is_owed_anew_once_it_is_decided(story: Story, event: Event) -> None:
+    """Where it stands somewhere, it says so there; and the history says by whom."""
+    for reference in ("message 7", ""):
+        job = await story.hold(has_card=True)
+        await owed(story)
+        await story.store.said(job.id, Notice.APPROVAL, reference)
+        await story.make(job, event, **({"by": BEN} if event in {Event.APPROVED, Event.DECLINED} else {}))
+        assert ((job.id, Notice.APPROVAL) in await owed(story)) is bool(reference)
+        line = (await story.store.trail(job.id))[-1]
+        assert line.detail == (BEN if event in {Event.APPROVED, Event.DECLINED} else "")
 
 
 async def test_a_forgotten_person_is_told_nothing_more(story: Story) -> None:

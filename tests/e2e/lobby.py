@@ -26,7 +26,7 @@ from bot.platforms.contract import (
     Standing,
 )
 from bot.platforms.contract import Desk as DeskPort
-from bot.platforms.errors import PlatformError
+from bot.platforms.errors import PlatformError, TooBig
 from bot.speaking import speak
 from providers.kit.spec import Audience, AudioLimits, Switch, Text, Whole
 from storage.contract import Job
@@ -63,9 +63,14 @@ PRIVATELY: dict[str, Any] = {
 
 @dataclass
 class Hall:
-    """A platform with cards: it remembers all but private words, and goes wrong as `trouble` says."""
+    """A platform with cards: it remembers all but private words, and goes wrong as `trouble` says.
+
+    `posts` has a line for each video that was posted; `takes_bytes` is the largest that it takes.
+    """
 
     posted: dict[str, Parcel] = field(default_factory=dict)
+    posts: list[str] = field(default_factory=list)
+    takes_bytes: int | None = None
     cards: dict[str, Card] = field(default_factory=dict)
     announced: list[Notice] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
@@ -105,7 +110,10 @@ class Hall:
     async def show_video(self, parcel: Parcel) -> str:
         if self.trouble is not None:
             raise self.trouble
+        if self.takes_bytes is not None and parcel.video.stat().st_size > self.takes_bytes:
+            raise TooBig(max_bytes=self.takes_bytes)
         self.posted[parcel.job] = parcel
+        self.posts.append(parcel.job)
         return f"1/2/{parcel.job}"
 
     async def find(self, parcel: Parcel) -> str | None:
@@ -181,13 +189,14 @@ class Lobby:
         assert answer.message is not None
         return answer.message
 
-    async def at(self, state: State, **changes: Any) -> Job:
-        """Ask for a video and bring its job to a state by real moves."""
+    async def at(self, state: State, *, made: bytes | None = None, **changes: Any) -> Job:
+        """Ask for a video and bring its job to a state by real moves; `made` is what comes of it, else something small."""
+        made = made or video()
         job = await self.accepted(**changes)
         for event in _PATHS[state]:
             facts: dict[str, Any] = {}
             if event is Event.FETCHED:
-                facts = {"result": await self.blob(video()), "result_bytes": len(video())}
+                facts = {"result": await self.blob(made), "result_bytes": len(made)}
             if event is Event.POSTED:
                 facts = {"message": f"1/2/{job.id}"}
             job = await self.story.make(job, event, **facts)

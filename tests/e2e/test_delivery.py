@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import av
 import pytest
-from PIL import Image
 
 from bot.delivery import file_name
 from bot.speaking import speak
@@ -22,23 +17,9 @@ from storage.states import State
 from tests.chaos.harness import Bot, Killed, Wire, started
 from tests.chaos.harness_life import Life, World, world
 from tests.fakes.platform import PLAIN, WITH_CARDS
+from tests.fakes.provider_video import large
 
 LIMIT_BYTES = 100_000
-
-
-@cache
-def large() -> bytes:
-    """Return a video of noise, which takes far more than the limit."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "large.mp4"
-        with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
-            stream = container.add_stream("libx264", rate=12, options={"preset": "ultrafast", "crf": "20"})
-            stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
-            for _ in range(60):
-                noise = Image.frombytes("RGB", (320, 240), os.urandom(320 * 240 * 3))
-                container.mux(stream.encode(av.VideoFrame.from_image(noise)))  # type: ignore[no-untyped-call] # PyAV's
-            container.mux(stream.encode(None))
-        return path.read_bytes()
 
 
 @contextmanager

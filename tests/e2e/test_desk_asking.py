@@ -169,6 +169,33 @@ async def test_a_draft_becomes_at_most_one_job(tmp_path: Path) -> None:
         assert len(await lobby.bot.store.jobs()) == 1
 
 
+async def test_what_was_changed_since_is_another_video(tmp_path: Path) -> None:
+    """Nobody's new words are thrown away; the same form sent twice is one video."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("pause")
+        draft = of(await lobby.refused(), "Try again")
+        await lobby.order("resume")
+        sent = {"origin": draft, "image": None, "model": "wan2.5@imagined", "options": {"duration": "5"}}
+        first, again = await lobby.ask(**sent), await lobby.ask(**sent)
+        assert first.job == again.job
+        assert again.message is not None
+        assert again.message.head == "You asked for this already."
+        changed = await lobby.accepted(**sent | {"prompt": "pan left"})
+        assert changed.id != first.job
+        assert [each.role for each in changed.inputs] == ["image"]
+
+
+async def test_a_draft_asked_for_twice_at_the_same_moment_is_one_video(tmp_path: Path) -> None:
+    """Whichever of several ways it goes: what comes of it is written down with the job itself."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("pause")
+        draft = of(await lobby.refused(), "Try again")
+        await lobby.order("resume")
+        answers = await asyncio.gather(*(lobby.ask(origin=draft, image=None) for _ in range(4)))
+        assert len({answer.job for answer in answers}) == 1
+        assert len(await lobby.bot.store.jobs()) == 1
+
+
 async def test_too_many_in_the_making_are_listed_with_a_way_to_cancel(tmp_path: Path) -> None:
     """The only thing that helps, beside waiting."""
     async with opened(tmp_path, user_max_open=1) as lobby:
@@ -360,6 +387,51 @@ async def test_who_may_not_ask_any_more_cannot_put_an_old_request_to_an_admin(
         ask = of(await lobby.refused(), "Ask for approval")
         await lobby.order(order, user=ANA)
         assert (await lobby.told("ask", ask)).head == head
+
+
+async def test_once_approvals_are_off_an_old_refusal_asks_nobody(tmp_path: Path) -> None:
+    """Its button is from before."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("budget", amount="0.30")
+        await lobby.order("approvals", switch="on")
+        ask = of(await lobby.refused(), "Ask for approval")
+        await lobby.order("approvals", switch="off")
+        assert (await lobby.told("ask", ask)).head == "This cannot be put to an admin."
+        assert await lobby.bot.store.jobs() == []
+
+
+async def test_from_a_direct_message_no_admin_of_a_server_is_asked(tmp_path: Path) -> None:
+    """Nobody there knows what holds here."""
+    async with opened(tmp_path, allow_dm=True) as lobby:
+        await lobby.order("budget", amount="0.30")
+        await lobby.order("approvals", switch="on")
+        ask = of(await lobby.refused(), "Ask for approval")
+        assert "only where you asked" in (await lobby.told("ask", ask, **PRIVATELY)).head
+        assert await lobby.bot.store.jobs() == []
+
+
+async def test_a_refusal_that_is_read_elsewhere_has_no_button_that_needs_the_place(tmp_path: Path) -> None:
+    """Its video would come in the wrong one."""
+    async with opened(tmp_path) as lobby:
+        told = await lobby.refused(lacks=("Attach Files",), is_told_apart=True)
+        assert labels(told) == []
+        assert told.quote == "a slow zoom"
+        assert "mention me there once more" in words(told)
+
+
+async def test_of_whom_is_not_served_no_form_is_opened_and_no_file_kept(tmp_path: Path) -> None:
+    """Before anything of theirs is fetched."""
+    async with opened(tmp_path) as lobby:
+        asking = lobby.command()
+        assert await lobby.desk.welcome(asking) is None
+        await lobby.bot.store.set_scope("scope:board/1", allowed=False, approvals=None)
+        for answer in (await lobby.desk.welcome(asking), await lobby.desk.form(asking)):
+            assert answer is not None
+            assert answer.message is not None
+            assert answer.message.head == "This bot may not be used here."
+        await lobby.desk.keep(asking, "DMSG00001", lobby.bot.setting.picture, None)
+        with pytest.raises(Unknown):
+            await lobby.bot.store.draft("DMSG00001")
 
 
 async def test_nothing_is_approved_in_a_server_that_was_denied_or_rests(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bot.platforms.contract import Form, Moment, Style
+from bot import sayings
+from bot.platforms.contract import Form, Moment, Named, Spot, Style
 from bot.platforms.errors import PlaceGone, PlatformDown, TooBig
+from bot.steering import Steering
 from storage.contract import Facts, Job, Move
 from storage.states import Event, State
 from tests.e2e.lobby import ADA, ANA, BEN, ELSEWHERE, PRIVATELY, Lobby, labels, of, opened, words
+from tests.fakes.provider_video import large
 
 MOD = {"user": ADA, "is_moderator": True}
 OF_A_JOB = [
@@ -176,7 +180,7 @@ async def test_edit_opens_the_form_filled_in_with_its_picture_kept(tmp_path: Pat
     async with opened(tmp_path, user_limit="5/day") as lobby:
         job = await lobby.at(State.DELIVERED, model="wan2.5")
         found = await form(lobby, "edit", job.id, user=BEN)
-        assert (found.origin, found.prompt, found.prompt_max_chars) == (job.id, "a slow zoom", 4000)
+        assert (found.origin, found.prompt) == (job.id, "a slow zoom")
         assert found.hint == "You have 5 of 5 videos left today."
         sent = await lobby.accepted(
             user=BEN, image=None, origin=job.id, prompt="faster", model="wan2.5@imagined", options={"duration": "5"}
@@ -232,11 +236,12 @@ async def test_a_deleted_video_s_card_says_who_took_it_away_and_shows_nothing_of
         await lobby.speak()
         before = lobby.hall.cards[job.id]
         assert (before.prompt, before.picture is None, before.link_label) == ("a slow zoom", False, "Watch")
-        await lobby.told("deleted", job.id, name="Maya", **MOD)
+        await lobby.told("deleted", job.id, name="[Maya](https://elsewhere.example)", **MOD)
         assert lobby.woken[-1] == job.id
         await lobby.speak()
         card = lobby.hall.cards[job.id]
-        assert (card.head, card.text) == ("Deleted by Maya", (", ", Moment(lobby.clock())))
+        by_whom = ("by ", Named(f"user:{ADA}"), ", ", Moment(lobby.clock()), ".")
+        assert (card.head, card.text) == ("Deleted", by_whom)
         assert (card.prompt, card.picture, card.link, card.is_over) == ("", None, "", True)
         [item] = (await lobby.told("jobs")).items
         assert item.action is None
@@ -244,7 +249,7 @@ async def test_a_deleted_video_s_card_says_who_took_it_away_and_shows_nothing_of
 
 @pytest.mark.parametrize(
     ("trouble", "head"),
-    [(PlaceGone("gone"), "It is gone already."), (PlatformDown("down"), "It could not be deleted just now.")],
+    [(PlaceGone("gone"), "I cannot delete it."), (PlatformDown("down"), "It could not be deleted just now.")],
 )
 async def test_a_video_that_cannot_be_deleted_says_so(tmp_path: Path, trouble: Any, head: str) -> None:
     """Nobody believes it gone who should not."""
@@ -287,6 +292,16 @@ async def test_details_tell_all_there_is_to_know(tmp_path: Path) -> None:
         assert labels(await lobby.told("more", job.id)) == ["Delete"]
 
 
+async def test_details_quote_whatever_somebody_typed(tmp_path: Path) -> None:
+    """In our own words nobody else's stand."""
+    async with opened(tmp_path) as lobby:
+        typed = {"negative_prompt": "blurry, [click](https://elsewhere.example)", "resolution": "720p"}
+        told = await lobby.told("more", (await lobby.accepted(model="wan2.6", options=typed)).id)
+        assert [(item.quote, item.small) for item in told.items] == [(typed["negative_prompt"], ("negative_prompt",))]
+        assert "elsewhere" not in str(told.text)
+        assert "resolution 720p" in str(told.text)
+
+
 async def test_details_too_long_for_a_message_come_as_a_file(tmp_path: Path) -> None:
     """Whole, all the same."""
     async with opened(tmp_path) as lobby:
@@ -294,6 +309,7 @@ async def test_details_too_long_for_a_message_come_as_a_file(tmp_path: Path) -> 
         told = await lobby.told("more", job.id)
         assert len(told.quote) <= 1501
         assert told.files[0].read_text() == job.request["prompt"]
+        assert told.folder == told.files[0].parent
 
 
 async def test_details_are_for_who_can_read_the_channel(tmp_path: Path) -> None:
@@ -301,9 +317,29 @@ async def test_details_are_for_who_can_read_the_channel(tmp_path: Path) -> None:
     async with opened(tmp_path) as lobby:
         job = await lobby.accepted()
         other: dict[str, Any] = {"channel": "board/3"}
-        assert "You may not see its details" in (await lobby.told("more", job.id, user=BEN, **other)).head
+        for who in ({"user": BEN}, MOD):
+            assert "You may not see its details" in (await lobby.told("more", job.id, **other, **who)).head
         assert (await lobby.told("more", job.id, **other)).quote == "a slow zoom"
-        assert (await lobby.told("more", job.id, **other, **MOD)).quote == "a slow zoom"
+        assert (await lobby.told("more", job.id, **other, user=ADA, is_admin=True)).quote == "a slow zoom"
+
+
+@pytest.mark.parametrize("verb", ["again", "edit", "continue"])
+async def test_nobody_starts_from_what_they_cannot_read(tmp_path: Path, verb: str) -> None:
+    """A picture from a channel that somebody may not see makes no video of theirs."""
+    async with opened(tmp_path) as lobby:
+        job = await lobby.at(State.DELIVERED)
+        for who in ({"user": BEN}, MOD):
+            assert "nothing here any more" in (await lobby.told(verb, job.id, **who, channel="board/3")).head
+        assert (await lobby.press(verb, job.id, channel="board/3")).message != sayings.not_found()
+        assert (await lobby.press(verb, job.id, user=BEN)).message != sayings.not_found()
+
+
+async def test_a_moderator_of_one_channel_decides_about_no_other(tmp_path: Path) -> None:
+    """What somebody may do is read off where they press."""
+    async with opened(tmp_path) as lobby:
+        job = await lobby.accepted()
+        assert "You may not cancel" in (await lobby.told("cancel", job.id, **MOD, channel="board/3")).head
+        assert (await lobby.told("cancel", job.id, **MOD)).head == "Cancelled."
 
 
 async def test_a_direct_message_finds_one_s_own_job_and_no_other(tmp_path: Path) -> None:
@@ -312,6 +348,14 @@ async def test_a_direct_message_finds_one_s_own_job_and_no_other(tmp_path: Path)
         job = await lobby.at(State.DELIVERED)
         assert (await lobby.told("more", job.id, **PRIVATELY)).quote == "a slow zoom"
         assert "nothing here" in (await lobby.told("more", job.id, user=BEN, **PRIVATELY)).head
+
+
+async def test_one_direct_message_knows_nothing_of_another(tmp_path: Path) -> None:
+    """All of them are one scope."""
+    async with opened(tmp_path, allow_dm=True) as lobby:
+        job = await lobby.accepted(**PRIVATELY)
+        for verb in ("more", "again", "edit", "cancel"):
+            assert "nothing here" in (await lobby.told(verb, job.id, user=BEN, **PRIVATELY)).head
 
 
 async def test_videos_are_listed_five_a_page_each_with_its_one_button(tmp_path: Path) -> None:
@@ -368,6 +412,40 @@ async def test_a_kept_video_is_collected_where_its_person_asks(tmp_path: Path) -
         assert (await lobby.job(job.id)).state is State.DELIVERED
         assert (await lobby.told("collect")).head == "Nothing waits to be collected."
         assert (await lobby.told("collect", job.id)).head == "It was posted already."
+
+
+async def test_a_kept_video_is_posted_once_however_often_it_is_asked_for_at_once(tmp_path: Path) -> None:
+    """In two channels at the same moment, by a name typed as people do."""
+    async with opened(tmp_path) as lobby:
+        job = await kept(lobby)
+        there = {"channel": "board/5", "spot": Spot(server="1", channel="5")}
+        askings = [lobby.command(), lobby.command(**there)]
+        told = await asyncio.gather(*(lobby.desk.collect(each, f" {job.id.lower()} ") for each in askings))
+        assert sorted(message.head for message in told) == ["Here it is.", "It was posted already."]
+        assert lobby.hall.posts == [job.id]
+        assert "It cost $0.45." in words(told[0]) + words(told[1])
+
+
+async def test_a_kept_video_that_is_too_big_here_is_made_smaller(tmp_path: Path) -> None:
+    """As it would have been where it was asked for."""
+    async with opened(tmp_path) as lobby:
+        job = await kept(lobby, made=large())
+        lobby.hall.takes_bytes = 100_000
+        assert (await lobby.told("collect", job.id)).head == "Here it is."
+        assert "Shrunk from" in words(lobby.hall.posted[job.id].message)
+
+
+@pytest.mark.parametrize("allow_dm", [True, False])
+async def test_a_denied_server_gets_no_kept_video_either(tmp_path: Path, *, allow_dm: bool) -> None:
+    """Nothing is posted there any more; only what can be done is advised."""
+    async with opened(tmp_path, allow_dm=allow_dm) as lobby:
+        job = await kept(lobby)
+        await lobby.bot.store.set_scope("scope:board/1", allowed=False, approvals=None)
+        told = await lobby.told("collect", job.id)
+        assert told.head == "I may not post here either."
+        assert ("in a direct message" in words(told)) is allow_dm
+        assert lobby.hall.posts == []
+        assert (await lobby.told("collect", job.id, **PRIVATELY)).head == "Here it is."
 
 
 @pytest.mark.parametrize(
@@ -443,6 +521,22 @@ async def test_whoever_adds_the_bot_reads_what_is_missing_first(tmp_path: Path) 
         assert words(told).index("It lacks Attach Files") < words(told).index("1. `/animate`")
 
 
+@pytest.mark.parametrize(
+    ("is_own", "ruled", "may"), [(False, None, False), (True, None, True), (True, False, False), (False, True, True)]
+)
+async def test_whoever_adds_the_bot_is_told_whether_it_may_be_used_there(
+    tmp_path: Path, *, is_own: bool, ruled: bool | None, may: bool
+) -> None:
+    """A server that the operator did not allow is not told that it works; a limit is said in words."""
+    async with opened(tmp_path, user_limit="none") as lobby:
+        if ruled is not None:
+            await lobby.bot.store.set_scope("scope:board/1", allowed=ruled, approvals=None)
+        told = await lobby.desk.installed("board/1", "Ada's place", (), is_own=is_own)
+        needs = "The people who run it must allow this server first; they know it as `board/1`."
+        assert (needs in words(told)) is not may
+        assert "For each member: no limit." in words(told)
+
+
 async def test_a_scope_that_removed_the_bot_has_its_jobs_ended_and_operators_told(tmp_path: Path) -> None:
     """What was not sent costs nothing; other scopes go on."""
     async with opened(tmp_path) as lobby:
@@ -466,3 +560,34 @@ async def test_a_job_that_moves_while_somebody_decides_is_told_as_it_is(tmp_path
         for verb in ("cancel", "discard", "collect"):
             assert (await lobby.told(verb, job.id)).head
         assert (await lobby.job(job.id)).state is State.CANCELLED
+
+
+async def test_a_scope_that_comes_back_is_no_alert_any_more(tmp_path: Path) -> None:
+    """And one when it goes again."""
+    async with opened(tmp_path) as lobby:
+        for _ in range(2):
+            await lobby.desk.removed("board/1")
+            assert [alert.cause for alert in await lobby.bot.store.alerts()] == ["removed:board/1"]
+            await lobby.desk.installed("board/1", "Ada's place", ())
+            assert await lobby.bot.store.alerts() == []
+
+
+async def test_where_anything_is_open_is_known(tmp_path: Path) -> None:
+    """So that a platform can say which of these places it is in no more."""
+    async with opened(tmp_path) as lobby:
+        assert await lobby.desk.open_scopes() == frozenset()
+        await lobby.accepted()
+        await lobby.at(State.KEPT, **ELSEWHERE)
+        await lobby.at(State.DELIVERED, **ELSEWHERE | {"scope": "board/7"})
+        assert await lobby.desk.open_scopes() == {"board/1", "board/9"}
+
+
+async def test_a_job_that_moves_while_its_scope_goes_is_ended_all_the_same(tmp_path: Path) -> None:
+    """A worker took it up in that very moment."""
+    async with opened(tmp_path) as lobby:
+        before = await lobby.accepted()
+        await lobby.bot.until(before, State.QUEUED)
+        steering = Steering(lobby.bot.ports, lobby.woken.append, lobby.clock)
+        await steering.end(before, "the bot was removed")
+        assert (await lobby.job(before.id)).state is State.CANCELLED
+        await steering.end(before, "the bot was removed")

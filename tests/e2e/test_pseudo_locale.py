@@ -18,7 +18,7 @@ from tests.e2e.lobby import ADA, BEN, PRIVATELY, Lobby, of, opened
 from tests.e2e.test_desk_orders import ORDERS
 from tests.fakes.pseudo import LOCALE, installed, is_glued, spoken, untranslated, words
 
-SPEAKS = {"locale": LOCALE, "scope_locale": LOCALE}
+SPEAKS: dict[str, Any] = {"locale": LOCALE, "scope_locale": LOCALE}
 VALUES = [
     *(
         "a slow zoom",

@@ -50,6 +50,16 @@ async def test_a_failure_is_announced_once_with_its_person(tmp_path: Path) -> No
     assert job.id in said["text"]
 
 
+async def test_where_the_operator_denied_the_scope_its_person_alone_is_told(tmp_path: Path) -> None:
+    """Nothing more is posted there, and nobody is left wondering."""
+    with world(FAILS, tmp_path / "w") as there:
+        async with started(there.setting) as bot:
+            job = await ended(bot, State.FAILED)
+            await bot.store.set_scope(job.subjects.scope, allowed=False, approvals=None)
+            await speak(bot.ports, bot.worker.cards)
+    assert [said["rung"] for said in there.board.announced()] == ["privately"]
+
+
 @pytest.mark.parametrize(
     ("troubles", "rung"), [([], "here"), (["gone"], "channel"), (["gone", "gone"], "privately")], ids=str
 )

@@ -41,6 +41,10 @@ class Desk:
     askings: list[tuple[str, Asking, str]] = field(default_factory=list)
     kept: dict[str, tuple[Asking, bytes | None, bytes | None]] = field(default_factory=dict)
     scopes: list[tuple[str, ...]] = field(default_factory=list)
+    has_open: frozenset[str] = frozenset()
+
+    async def welcome(self, asking: Asking) -> Answer | None:
+        return self.answers.get("welcome")
 
     async def ask(self, command: Command) -> Answer:
         self.commands.append((command, _bytes(command.image), _bytes(command.audio)))
@@ -73,9 +77,14 @@ class Desk:
     async def help(self, asking: Asking) -> Message:
         return await self._told("help", asking)
 
-    async def installed(self, scope: str, name: str, lacks: tuple[str, ...], locale: str = "") -> Message:
+    async def installed(
+        self, scope: str, name: str, lacks: tuple[str, ...], locale: str = "", *, is_own: bool = False
+    ) -> Message:
         self.scopes.append(("installed", scope, name, *lacks))
         return Message(head="It works here.", text=("Three things to try.",))
+
+    async def open_scopes(self) -> frozenset[str]:
+        return self.has_open
 
     async def removed(self, scope: str) -> None:
         self.scopes.append(("removed", scope))

@@ -1,8 +1,9 @@
-"""What goes in and comes out: a small picture and a small whole video, its index first or last."""
+"""What goes in and comes out: a small picture, a small whole video, its index first or last, and a large one."""
 
 from __future__ import annotations
 
 import io
+import os
 import tempfile
 import wave
 from functools import cache
@@ -37,6 +38,21 @@ def video(*, index_first: bool = True) -> bytes:
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
         return out.read_bytes()
+
+
+@cache
+def large() -> bytes:
+    """Return a video of noise, of far more than 100 kB."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "large.mp4"
+        with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
+            stream = container.add_stream("libx264", rate=12, options={"preset": "ultrafast", "crf": "20"})
+            stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+            for _ in range(60):
+                noise = Image.frombytes("RGB", (320, 240), os.urandom(320 * 240 * 3))
+                container.mux(stream.encode(av.VideoFrame.from_image(noise)))  # type: ignore[no-untyped-call] # PyAV's
+            container.mux(stream.encode(None))
+        return path.read_bytes()
 
 
 @cache

@@ -10,8 +10,7 @@ from PIL import Image
 
 from bot.media.contract import BadVideo, Unfit
 from bot.media.workbench import Workbench
-from tests.e2e.test_delivery import large
-from tests.fakes.provider_video import video
+from tests.fakes.provider_video import large, video
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def test_a_number_is_told_only_where_it_is_true_and_never_a_hundred_before_it_is
     assert (unknown.progress.head, unknown.fraction) == ("Rendering", None)
 
 
-@pytest.mark.parametrize(("by", "told"), [("Maya", "Deleted by Maya, ."), ("", "Deleted, .")])
+@pytest.mark.parametrize(("by", "told"), [("user:discord/7", "Deleted by 7, .."), ("", "Deleted, ..")])
 def test_a_deleted_video_s_card_has_neither_words_nor_picture(by: str, told: str) -> None:
     """Only who took it away and when; not even that, once that person's words are forgotten."""
     trail = Trail(at_ms=NOON_MS, event=DELETED, source="delivered", target="delivered", detail=by)

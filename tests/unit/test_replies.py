@@ -203,10 +203,10 @@ def test_a_limit_reads_as_a_person_would_say_it() -> None:
     facts = {"limit": "5/day", "used": 5, "asked": 1, "subject": "user:cli/ana", "set_by": "settings"}
     told = refused("limit", **facts, frees_at_ms=NOON_MS + 12 * 3_600_000)
     assert told == (
-        "Your limit is 5 videos a day, and 5 videos are used. It has room again in 12 h, at 00:00 on 2 September. "
+        "Your limit is 5 videos a day, with 5 videos used. It has room again in 12 h, at 00:00 on 2 September. "
         "Nothing was charged."
     )
-    assert "and 1 video is used" in refused("limit", **{**facts, "used": 1}, frees_at_ms=None)
+    assert "with 1 video used" in refused("limit", **{**facts, "used": 1}, frees_at_ms=None)
 
 
 @pytest.mark.parametrize(
