@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
-from bot import accounts, arrangement, orders, sayings, worth
+from bot import accounts, arrangement, orders, sayings, undoing, worth
 from bot.choices import ALERTS, BLOCKED, CHANNELS, MODELS, PAUSED, ROLES, SPOILER, THREAD, Choices, chosen
-from bot.intake import Intake, place_of
+from bot.intake import Intake
 from bot.language import later, tr
 from bot.orders import Wrong
-from bot.origins import draft_id
-from bot.platforms.contract import Action, Answer, Answering, Asking, Message, Order, Press
+from bot.platforms.contract import Answer, Answering, Asking, Message, Order, Press
 from bot.ports import Ports
 from bot.refusals import Refused
 from bot.sayings import plain
@@ -22,7 +23,6 @@ from storage.contract import APPROVALS, Draft
 from storage.errors import Unknown
 from storage.limits import parse_amount, parse_limits, write_limits
 
-_UNDO = "undo"
 _EVERYWHERE = later("As you run this bot, it holds wherever they use it.")
 _ANSWERED = {
     Answering.THREAD: later("The progress and the video come in a thread on the card."),
@@ -46,10 +46,11 @@ class _Done:
 
 
 class Admin:
-    """Takes orders from a scope's admins, and from operators, whose word goes further."""
+    """Takes orders from a scope's admins, and from operators, whose word goes further; in one scope one after the other."""
 
     def __init__(self, ports: Ports, intake: Intake, now_ms: Callable[[], int]) -> None:
         self._ports, self._intake, self._now_ms = ports, intake, now_ms
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._verbs: Mapping[str, Callable[[Order], Awaitable[_Done | Message]]] = {
             "limit": self._limit,
             "grant": self._grant,
@@ -74,89 +75,59 @@ class Admin:
         """Do what an admin says, and say what it means."""
         if not (order.is_admin or order.is_operator):
             return Answer(message=plain(tr("You may not change this."), tr("Only an admin here can.")))
-        do = self._verbs.get(order.verb)
         try:
             await self._intake.check_scope(order)
-            done = plain(tr("There is no such order.")) if do is None else await do(order)
+            async with self._turn(order):
+                return Answer(message=await self._done(order))
         except Refused as refused:
             head, text = sayings.refused(refused, ZoneInfo(self._ports.settings.timezone))
             return Answer(message=Message(head=head, text=text))
         except Wrong as wrong:
             return Answer(message=wrong.message)
-        return Answer(message=done if isinstance(done, Message) else await self._confirmed(order, done))
 
-    async def _confirmed(self, order: Asking, done: _Done) -> Message:
+    def _turn(self, asking: Asking) -> asyncio.Lock:
+        """Return what lets one change of a scope be over before the next one reads what it changes."""
+        return self._turns.setdefault(asking.scope, asyncio.Lock())
+
+    async def _done(self, order: Order) -> Message:
+        do = self._verbs.get(order.verb)
+        done = plain(tr("There is no such order.")) if do is None else await do(order)
+        return done if isinstance(done, Message) else await self._confirmed(order, done)
+
+    async def _confirmed(self, order: Order, done: _Done) -> Message:
         """Return what was done and what it means, with a button that takes it back."""
-        undo = () if done.undo is None else (await self._undo_action(order, done.undo),)
+        undo = () if done.undo is None else (await undoing.keep(self._ports.store, order, done.undo),)
         return plain(done.head, *([done.meaning] if done.meaning else []), actions=undo)
-
-    async def _undo_action(self, order: Asking, undo: Mapping[str, Any]) -> Action:
-        """Keep what was, as a draft of its own, for a day; of an order that comes twice, what was before the first."""
-        name = draft_id(_UNDO, order.id)
-        try:
-            await self._ports.store.draft(name)
-        except Unknown:
-            await self._ports.store.keep_draft(
-                Draft(
-                    id=name,
-                    user=f"user:{order.user}",
-                    place=place_of(order.scope.partition("/")[0], order),
-                    request={_UNDO: dict(undo), "scope": order.scope},
-                    inputs=(),
-                    refusal=None,
-                    job=None,
-                )
-            )
-        return Action(label=tr("Undo"), verb="undo", of=name)
 
     async def undo(self, press: Press, draft: Draft) -> Answer:
         """Put back what an order changed, for whoever gave it and still may."""
-        was = draft.request.get(_UNDO)
-        if was is None or draft.request.get("scope") != press.scope:
-            return Answer(message=sayings.not_found())
-        may = press.is_operator or (press.is_admin and was.get("by") != "operator")
-        if not may:
-            return Answer(message=plain(tr("You may not undo this."), tr("Only an admin here can.")))
-        return Answer(message=plain(tr("Undone."), await self._put_back(press, was)))
-
-    async def _put_back(self, press: Press, was: Mapping[str, Any]) -> str:
-        store, scope = self._ports.store, f"scope:{press.scope}"
-        match was:
-            case {"subject": subject, "limits": None, "by": by}:
-                await store.clear_limits(subject, by=by)
-                return tr("It has no limits of its own again.")
-            case {"subject": subject, "limits": limits, "by": by}:
-                await store.set_limits(subject, limits, by=by)
-                return tr("The limit is {limits} again.", limits=sayings.spoken(limits))
-            case {"choice": name, "value": value}:
-                await store.choose(scope, name, value, by=f"user:{press.user}")
-        return tr("All is as it was before.")
+        async with self._turn(press):
+            return Answer(message=await undoing.undo(self._ports.store, press, draft))
 
     async def _limit(self, order: Order) -> _Done:
+        """Set how much may be used; of the scope itself it leaves the budget alone where no dollars are named."""
         subject, by = orders.subject_of(order), orders.hand(order)
         limits = orders.limits_of(order.words.get("amount", ""))
-        before = await self._rule(subject, by)
-        budget = orders.only(before, dollars=True) if subject.startswith("scope:") else ()
-        kept = () if orders.has_dollars(limits) else budget
-        await self._ports.store.set_limits(subject, write_limits(limits + kept), by=by)
-        worth_it = worth.of_limits(self._ports, limits, orders.members(order))
+        before = await undoing.rule_of(self._ports.store, subject, by)
+        is_scope = subject.startswith("scope:")
+        kept = orders.only(before, dollars=True) if is_scope and not orders.has_dollars(limits) else ()
+        after = orders.row_of(limits + kept, before) if is_scope else write_limits(limits)
+        await undoing.keep_rule(self._ports.store, subject, after, by)
+        spoken = sayings.spoken(write_limits(limits))
         was = (
             tr("Before: none of its own.") if before is None else tr("Before: {limits}.", limits=sayings.spoken(before))
         )
         reach = tr(_EVERYWHERE) if by == "operator" else tr("What the people who run this bot allow holds as well.")
+        worth_it = worth.of_limits(self._ports, limits, orders.kind_of(subject), orders.members(order))
         return _Done(
-            head=tr(
-                "Limit for {name}: {limits}.",
-                name=orders.name_of(order, subject),
-                limits=sayings.spoken(write_limits(limits)),
-            ),
+            head=tr("Limit for {name}: {limits}.", name=orders.name_of(order, subject), limits=spoken),
             meaning=" ".join(filter(None, (worth_it, was, reach))),
-            undo={"subject": subject, "limits": before, "by": by},
+            undo={"subject": subject, "before": before, "after": after, "by": by},
         )
 
     async def _clear(self, order: Order) -> _Done:
         subject, by = orders.subject_of(order), orders.hand(order)
-        before = await self._rule(subject, by)
+        before = await undoing.rule_of(self._ports.store, subject, by)
         if not await self._ports.store.clear_limits(subject, by=by):
             raise Wrong(
                 plain(
@@ -164,7 +135,7 @@ class Admin:
                     tr("Nothing was changed."),
                 )
             )
-        undo = {"subject": subject, "limits": before, "by": by}
+        undo = {"subject": subject, "before": before, "after": None, "by": by}
         return _Done(
             head=tr("{name} has no limits of its own any more.", name=orders.name_of(order, subject)),
             meaning=tr("Before: {limits}.", limits=sayings.spoken(before)),
@@ -191,12 +162,10 @@ class Admin:
     async def _budget(self, order: Order) -> _Done:
         subject, by = f"scope:{order.scope}", orders.hand(order)
         amount = orders.dollars_of(order.words.get("amount", ""))
-        before = await self._rule(subject, by)
+        before = await undoing.rule_of(self._ports.store, subject, by)
         limits = orders.only(before, dollars=False) + (parse_limits(f"{amount}{orders.MONTH}") if amount else ())
-        if limits:
-            await self._ports.store.set_limits(subject, write_limits(limits), by=by)
-        else:
-            await self._ports.store.clear_limits(subject, by=by)
+        after = orders.row_of(limits, before)
+        await undoing.keep_rule(self._ports.store, subject, after, by)
         was = sayings.spoken(write_limits(orders.only(before, dollars=True)))
         meaning = tr("Only what the people who run this bot set holds now.")
         if amount:
@@ -206,13 +175,8 @@ class Admin:
             if amount
             else tr("There is no budget of this server's own any more."),
             meaning=f"{meaning} {tr('Before: {limits}.', limits=was)}",
-            undo={"subject": subject, "limits": before, "by": by},
+            undo={"subject": subject, "before": before, "after": after, "by": by},
         )
-
-    async def _rule(self, subject: str, by: str) -> str | None:
-        """Return what the same hand set for a subject before."""
-        rows = await self._ports.store.limits(subject)
-        return next((row.limits for row in rows if row.set_by == by and row.limits), None)
 
     async def _block(self, order: Order) -> _Done:
         user = orders.user_of(order)
@@ -229,7 +193,7 @@ class Admin:
             raise Wrong(
                 plain(tr("{name} is not blocked.", name=orders.name_of(order, user)), tr("Nothing was changed."))
             )
-        undo = await self._choose(order, BLOCKED, orders.without(choices.blocked, user))
+        undo = await self._choose(order, BLOCKED, orders.without(choices.blocked, user) or None)
         return _Done(head=tr("{name} may use the bot again.", name=orders.name_of(order, user)), undo=undo)
 
     async def _approvals(self, order: Order) -> _Done:
@@ -269,7 +233,7 @@ class Admin:
             )
         choices = await self._choices(order)
         found = orders.changed(order, "model", {each: each for each in choices.models})
-        undo = await self._choose(order, MODELS, list(found) or None)
+        undo = await self._choose(order, MODELS, found or None)
         meaning = tr("No other may be asked for here.") if found else tr("Whatever is on may be asked for.")
         return _Done(head=tr("Models: {names}.", names=orders.all_of(found)), meaning=meaning, undo=undo)
 
@@ -306,19 +270,19 @@ class Admin:
         )
 
     async def _pause(self, order: Order) -> _Done:
-        if (await self._choices(order)).pause is not None:
+        """Let the scope rest; an operator's pause takes the place of an admin's."""
+        pause = (await self._choices(order)).pause
+        if pause is not None and (pause.by_operator or not order.is_operator):
             raise Wrong(plain(tr("It is paused already."), tr("Nothing was changed.")))
-        undo = await self._choose(order, PAUSED, {"at_ms": self._now_ms(), "by_operator": not order.is_admin})
+        undo = await self._choose(order, PAUSED, {"at_ms": self._now_ms(), "by_operator": order.is_operator})
         return _Done(
             head=tr("Paused."), meaning=tr("Nobody here can ask for a video; those in the making go on."), undo=undo
         )
 
     async def _resume(self, order: Order) -> _Done:
-        pause = (await self._choices(order)).pause
-        if pause is None:
+        if (await self._choices(order)).pause is None:
             raise Wrong(plain(tr("It is not paused."), tr("Nothing was changed.")))
-        if pause.by_operator and not order.is_operator:
-            raise Wrong(plain(tr("You may not resume it."), tr("Only the people who run this bot can.")))
+        await undoing.check_may_resume(self._ports.store, order)
         await self._choose(order, PAUSED, None)
         return _Done(head=tr("It goes on."), meaning=tr("Videos can be asked for again."))
 
@@ -334,4 +298,4 @@ class Admin:
     async def _choose(self, order: Order, name: str, value: Any) -> Mapping[str, Any]:
         """Set a choice; what takes it back."""
         before = await self._ports.store.choose(f"scope:{order.scope}", name, value, by=f"user:{order.user}")
-        return {"choice": name, "value": before}
+        return {"choice": name, "before": before, "after": value}

@@ -2,38 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot import orders, sayings
 from bot.choices import Choices, chosen
-from bot.language import tr
-from bot.platforms.contract import Message, Named, Order
+from bot.language import later, told, tr, trn
+from bot.platforms.contract import Answering, Message, Named, Order, Text
 from bot.ports import Ports
 from bot.sayings import plain
-from storage.contract import APPROVALS
+from storage.contract import APPROVALS, Rule
+
+_COME = {
+    Answering.THREAD: later("Videos come in a thread on their card"),
+    Answering.REPLY: later("Videos come as a reply to their card"),
+    Answering.CHANNEL: later("Videos come as messages of their own"),
+}
+_COME_IN = {
+    Answering.THREAD: later("In {channel} videos come in a thread on their card"),
+    Answering.REPLY: later("In {channel} videos come as a reply to their card"),
+    Answering.CHANNEL: later("In {channel} videos come as messages of their own"),
+}
 
 
 async def shown(ports: Ports, order: Order) -> Message:
-    """Return everything that an admin can change, as it stands."""
+    """Return everything that an admin can change, as it stands: the settings first, then the limits."""
     store, scope = ports.store, f"scope:{order.scope}"
     choices = await chosen(store, order.scope)
     by_operator = any(rule.approvals for rule in await store.scopes() if rule.scope == scope)
     approvals = (await store.choices(scope)).get(APPROVALS, by_operator)
     own = [row for row in await store.limits() if scope in {row.set_by, row.subject} and row.limits]
-    everybody = f"{tr('Everybody: {limits}', limits=sayings.spoken(ports.settings.user_limit))}\n"
-    limits = [part for row in own for part in (_whose(row.subject), f": {sayings.spoken(row.limits)}\n")]
+    everybody = (tr("Everybody: {limits}", limits=sayings.spoken(ports.settings.user_limit)),)
+    lines = [*_settings(choices, approvals=bool(approvals)), everybody, *_limits(own)]
     head = tr("Paused.") if choices.pause else tr("How this bot is set here.")
-    return plain(head, everybody, *limits, "\n".join(_chosen(choices, approvals=bool(approvals))))
+    return plain(head, *(part for at, line in enumerate(lines) for part in (["\n"] if at else []) + [*line]))
 
 
-def _chosen(choices: Choices, *, approvals: bool) -> list[str]:
+def _settings(choices: Choices, *, approvals: bool) -> list[Text]:
     blocked = tr("Blocked: {names}", names=orders.all_of(choices.blocked.values()))
     return [
-        tr("Approvals: on") if approvals else tr("Approvals: off"),
-        tr("Channels: {names}", names=orders.all_of(choices.channels.values())),
-        tr("Roles: {names}", names=orders.all_of(choices.roles.values())),
-        tr("Models: {names}", names=orders.all_of(choices.models)),
-        *([blocked] if choices.blocked else []),
-        *([tr("Videos come covered")] if choices.spoiler else []),
+        (tr("Approvals: on") if approvals else tr("Approvals: off"),),
+        _asked_in(choices.alerts),
+        (tr("Channels: {names}", names=orders.all_of(choices.channels.values())),),
+        (tr("Roles: {names}", names=orders.all_of(choices.roles.values())),),
+        (tr("Models: {names}", names=orders.all_of(choices.models)),),
+        *([(blocked,)] if choices.blocked else []),
+        *_answered(choices),
+        *([(tr("Videos come covered"),)] if choices.spoiler else []),
     ]
+
+
+def _asked_in(channel: str) -> Text:
+    if channel:
+        return told("Approvals are asked for in {channel}", channel=Named(f"channel:{channel}"))
+    return (tr("Approvals are asked for on the card"),)
+
+
+def _answered(choices: Choices) -> list[Text]:
+    """Return how videos come, and where otherwise."""
+    own = [channel for channel in choices.thread if channel]
+    there = [told(_COME_IN[choices.answering(each)], channel=Named(f"channel:{each}")) for each in own]
+    return [(tr(_COME[choices.answering("")]),), *_first(there)]
+
+
+def _limits(own: Sequence[Rule]) -> list[Text]:
+    return _first([(_whose(row.subject), f": {sayings.spoken(row.limits)}") for row in own])
+
+
+def _first(lines: list[Text]) -> list[Text]:
+    """Return the first lines of many, and how many more there are."""
+    more = len(lines) - orders.MOST_NAMES
+    return [*lines[:-more], (trn("and {number} more", "and {number} more", more),)] if more > 0 else lines
 
 
 def _whose(subject: str) -> str | Named:

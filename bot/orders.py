@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from bot.language import later, tr
+from bot.language import later, tr, trn
 from bot.platforms.contract import Message, Order
 from bot.sayings import plain
-from bot.wording import quoted
-from storage.limits import BadAmount, Limit, Unit, parse_amount, parse_limits
+from bot.wording import cut, quoted
+from storage.limits import BadAmount, Limit, Unit, parse_amount, parse_limits, write_limits
 
 _SUBJECT = re.compile(r"(user|role|channel|scope):([a-z]+)/(\S+)")
 LIFTED = frozenset({"", "none", "off"})
 MONTH = "/month"
+MOST_NAMES, _NAME_CHARS = 8, 30
 
 
 class Wrong(Exception):
@@ -38,6 +39,11 @@ def subject_of(order: Order) -> str:
     if match is None or match[2] != platform or other_scope:
         raise Wrong(plain(tr("That is nobody of this server."), tr("Name a member, a role, a channel or the server.")))
     return named
+
+
+def kind_of(subject: str) -> str:
+    """Return what a subject is: a user, a role, a channel or a scope."""
+    return subject.partition(":")[0]
 
 
 def user_of(order: Order) -> str:
@@ -107,6 +113,11 @@ def only(limits: str | None, *, dollars: bool) -> tuple[Limit, ...]:
     return tuple(limit for limit in found if (limit.amount.unit is Unit.USD) is dollars)
 
 
+def row_of(limits: tuple[Limit, ...], before: str | None) -> str | None:
+    """Return what a scope's limits are kept as; None where there are none, but a scope that was freed of all stays free."""
+    return write_limits(limits) if limits or before == write_limits(()) else None
+
+
 _NAME_ONE = {
     "channel": later("Name a channel to add or remove, or allow all."),
     "role": later("Name a role to add or remove, or allow all."),
@@ -136,5 +147,9 @@ def without(found: Mapping[str, str], gone: str) -> dict[str, str]:
 
 
 def all_of(names: Iterable[str]) -> str:
-    """Return the names, or that it is all."""
-    return ", ".join(names) or tr("all")
+    """Return the names, of many the first and how many more there are; without any, that it is all."""
+    found = [cut(name, _NAME_CHARS) for name in names]
+    shown, more = found[:MOST_NAMES], len(found) - MOST_NAMES
+    if more > 0:
+        return trn("{names} and {number} more", "{names} and {number} more", more, names=", ".join(shown))
+    return ", ".join(shown) or tr("all")

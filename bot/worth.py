@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot import refusing
-from bot.language import tr, trn
+from bot.language import later, tr, trn
 from bot.ports import Ports
 from bot.refusals import Refused
 from bot.router import Candidate, Preferences, Wish, candidates
@@ -26,32 +26,44 @@ def usual(ports: Ports) -> Candidate | None:
     return next((each for each in found if each.usd_micros), None)
 
 
-def of_limits(ports: Ports, limits: tuple[Limit, ...], members: int | None) -> str:
-    """Return what a set of limits allows at most: `30 members, up to $75.00 a day at wan2.5, 720p, 5 s.`"""
-    told = [_most(ports, limit, members or 1) for limit in limits]
-    found = ", ".join(each for each in told if each)
-    if not found:
+def of_limits(ports: Ports, limits: tuple[Limit, ...], kind: str, members: int | None) -> str:
+    """Return what a set of limits allows at most: `30 members, up to $75.00 a day at wan2.5, 720p, 5 s.`
+
+    A role's limit is each member's, as many as there are; a channel's and a scope's is one for all who ask there.
+    """
+    of_each = ", ".join(filter(None, [_most(ports, limit, 1) for limit in limits]))
+    if not of_each:
         return ""
+    if kind != "role":
+        return tr(_FOR_ALL.get(kind, _FOR_ONE), found=of_each)
     if members is None:
-        return tr("For each: up to {found}.", found=found)
-    return trn("Up to {found}.", "{number} members, up to {found}.", members, found=found)
+        return tr("For each member: up to {found}.", found=of_each)
+    if members == 0:
+        return tr("Nobody has this role yet. For each member: up to {found}.", found=of_each)
+    found = ", ".join(filter(None, [_most(ports, limit, members) for limit in limits]))
+    return trn("{number} member, up to {found}.", "{number} members, up to {found}.", members, found=found)
+
+
+_FOR_ONE = later("Up to {found}.")
+_FOR_ALL = {
+    "channel": later("For all in this channel together: up to {found}."),
+    "scope": later("For all in this server together: up to {found}."),
+}
 
 
 def _most(ports: Ports, limit: Limit, members: int) -> str:
-    per = refusing.per(limit.window.name)
+    """Return what a limit may cost for so many; nothing where it allows nothing, or nobody knows."""
+    per, number = refusing.per(limit.window.name), limit.amount.number * members
+    if not number:
+        return ""
     if limit.amount.unit is Unit.USD:
-        return f"{money(limit.amount.number * members)} {per}"
+        return f"{money(number)} {per}"
     found = usual(ports)
     if found is None or found.usd_micros is None:
         return ""
     length_s = int(found.options["duration"])
-    videos = limit.amount.number if limit.amount.unit is Unit.VIDEOS else limit.amount.number / length_s
-    return tr(
-        "{price} {per} at {video}",
-        price=money(round(videos * found.usd_micros) * members),
-        per=per,
-        video=_video(found),
-    )
+    videos = number if limit.amount.unit is Unit.VIDEOS else number / length_s
+    return tr("{price} {per} at {video}", price=money(round(videos * found.usd_micros)), per=per, video=_video(found))
 
 
 def _video(found: Candidate) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from PIL import Image
 
 from bot.choices import chosen
 from bot.platforms.contract import Answering, Named
-from storage.states import State
+from storage.states import Event, State
 from storage.windows import DAY_MS
 from tests.e2e.lobby import ADA, ANA, BEN, ELSEWHERE, OP, Lobby, labels, of, opened, words
 
@@ -70,10 +71,11 @@ async def test_a_limit_is_confirmed_with_what_it_means_in_money(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("amount", "meaning"),
     [
-        ("60s/week", "For each: up to $6.00 a week at wan2.5, 720p, 5 s."),
-        ("$20/month", "For each: up to $20.00 a month."),
-        ("2/day,$5/24h", "For each: up to $1.00 a day at wan2.5, 720p, 5 s, $5.00 in 24 hours."),
-        ("none", "Before: none of its own."),
+        ("60s/week", ": 60 s of video a week. Up to $6.00 a week at wan2.5, 720p, 5 s."),
+        ("$20/month", ". Up to $20.00 a month."),
+        ("2/day,$5/24h", ". Up to $1.00 a day at wan2.5, 720p, 5 s, $5.00 in 24 hours."),
+        ("0/day", ": 0 videos a day. Before: none of its own."),
+        ("none", ": no limit. Before: none of its own."),
     ],
 )
 async def test_each_unit_has_its_meaning(tmp_path: Path, amount: str, meaning: str) -> None:
@@ -272,6 +274,7 @@ async def test_usage_is_of_this_scope_alone(tmp_path: Path, by: str) -> None:
         assert words(told).endswith(": 1 video, $0.50")
         assert told.picture is None
         [table] = told.files
+        assert told.folder == table.parent
         assert table.read_text().splitlines()[0] == f"{by},videos,seconds,charged_usd,billed_usd,reserved_usd"
         assert len(table.read_text().splitlines()) == 2
         assert BEN not in table.read_text()
@@ -288,7 +291,156 @@ async def test_usage_of_several_days_has_a_picture_whose_numbers_are_read_out(tm
         assert re.fullmatch(r"Videos a day: \d+ \w{3} 1, \d+ \w{3} 2", told.picture.alt)
         with Image.open(told.picture.path) as image:
             assert image.size == (1200, 460)
-        assert [isinstance(part, Named) for part in told.text] == [False, True, False]
+        assert [part for part in told.text if isinstance(part, Named)] == [Named(f"user:{ANA}")]
+
+
+SINCE = "It was changed since. Nothing was undone: `/animate-admin show` says how it is set now."
+
+
+async def test_an_undo_leaves_what_others_ordered_since(tmp_path: Path) -> None:
+    """Ana stays blocked, the budget stays set, the other channel stays open."""
+    async with opened(tmp_path) as lobby:
+        firsts = [
+            await lobby.order("block", user=BEN, name="@Ben"),
+            await lobby.order("limit", amount="40/day"),
+            await lobby.order("channels", channel="board/2", name="#a"),
+            await lobby.order("models", model="wan2.5"),
+        ]
+        await lobby.order("block", user=ANA, name="@Ana")
+        await lobby.order("budget", amount="50")
+        await lobby.order("channels", channel="board/3", name="#b")
+        await lobby.order("models", model="wan2.6")
+        for told in firsts:
+            assert (await lobby.told("undo", of(told, "Undo"), **ADMIN)).head == "Undone."
+        choices = await chosen(lobby.bot.store, "board/1")
+        assert (choices.blocked, choices.channels) == ({ANA: "@Ana"}, {"board/3": "#b"})
+        assert choices.models == ("wan2.6",)
+        assert await rows(lobby) == {("scope:board/1", "scope:board/1"): "$50.00/month"}
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        (("limit", {"amount": "5/day"}), ("limit", {"amount": "6/day"})),
+        (("budget", {"amount": "50"}), ("budget", {"amount": "60"})),
+        (("alerts", {"channel": "board/4"}), ("alerts", {"channel": "board/5"})),
+        (("thread", {"how": "reply"}), ("thread", {"how": "channel"})),
+    ],
+)
+async def test_what_was_changed_since_is_not_undone(tmp_path: Path, first: Any, then: Any) -> None:
+    """Whoever ordered last is not overruled by an old button."""
+    async with opened(tmp_path) as lobby:
+        told = await lobby.order(first[0], **first[1])
+        await lobby.order(then[0], **then[1])
+        before = await _standing(lobby)
+        undo = await lobby.told("undo", of(told, "Undo"), **ADMIN)
+        assert words(undo) == SINCE
+        assert await _standing(lobby) == before
+
+
+async def test_an_undo_that_is_pressed_twice_is_done_once(tmp_path: Path) -> None:
+    """And says the same."""
+    async with opened(tmp_path) as lobby:
+        told = await lobby.order("block", user=BEN)
+        twice = [await lobby.told("undo", of(told, "Undo"), **ADMIN) for _ in range(2)]
+        assert [words(each) for each in twice] == ["Undone. All is as it was before."] * 2
+
+
+async def test_no_old_undo_lifts_an_operator_s_pause(tmp_path: Path) -> None:
+    """Neither an admin's of an earlier pause, nor an operator's own once that person is none any more."""
+    async with opened(tmp_path) as lobby:
+        told = await lobby.order("pause")
+        await lobby.order("resume")
+        both = ADMIN | {"is_operator": True}
+        later = await lobby.order_as(both, "pause")
+        assert words(await lobby.told("undo", of(told, "Undo"), **ADMIN)).startswith("You may not resume it.")
+        assert words(await lobby.told("undo", of(later, "Undo"), **ADMIN)).startswith("You may not resume it.")
+        assert words(await lobby.order("resume")).startswith("You may not resume it.")
+        assert (await lobby.told("undo", of(later, "Undo"), **both)).head == "Undone."
+        await lobby.accepted()
+
+
+async def test_an_operator_s_pause_takes_the_place_of_an_admin_s(tmp_path: Path) -> None:
+    """Else that admin could lift it."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("pause")
+        assert (await lobby.order_as(OPERATOR, "pause")).head == "Paused."
+        assert words(await lobby.order("resume")).startswith("You may not resume it.")
+
+
+async def test_two_admins_at_once_lose_no_name_of_a_list(tmp_path: Path) -> None:
+    """Each order reads a list and writes it whole."""
+    async with opened(tmp_path) as lobby:
+        people = [f"board/{number}" for number in range(8)]
+        await asyncio.gather(*(lobby.order("block", user=each) for each in people))
+        assert set((await chosen(lobby.bot.store, "board/1")).blocked) == set(people)
+
+
+@pytest.mark.parametrize("amount", ["none", "5/day"])
+async def test_a_server_s_limit_leaves_the_budget_of_the_settings_alone(tmp_path: Path, amount: str) -> None:
+    """It counts videos; nobody spends more because of it."""
+    async with opened(tmp_path, scope_budget_usd="0.10") as lobby:
+        for each in ("9/day", amount):
+            await lobby.order_as(OPERATOR, "limit", amount=each)
+        assert "budget" in (await lobby.refused()).head
+
+
+async def test_a_server_s_budget_leaves_its_limit_alone(tmp_path: Path) -> None:
+    """None of its own is the settings' one again."""
+    async with opened(tmp_path, scope_budget_usd="0.10") as lobby:
+        await lobby.order_as(OPERATOR, "limit", amount="1/day")
+        await lobby.order_as(OPERATOR, "budget", amount="50")
+        await lobby.accepted()
+        assert "used its 1 video" in (await lobby.refused(user=BEN)).head
+        await lobby.order_as(OPERATOR, "budget", amount="none")
+        assert await rows(lobby) == {("scope:board/1", "operator"): "1/day"}
+
+
+async def test_a_server_that_an_operator_freed_of_everything_stays_free(tmp_path: Path) -> None:
+    """The command line's `none` lifts the settings' budget too; neither order brings that back by lifting more."""
+    async with opened(tmp_path, scope_budget_usd="0.10") as lobby:
+        await lobby.bot.store.set_limits("scope:board/1", "none")
+        for verb in ("limit", "budget"):
+            await lobby.order_as(OPERATOR, verb, amount="none")
+        await lobby.accepted()
+
+
+@pytest.mark.parametrize(
+    ("said", "meaning"),
+    [
+        ({"subject": f"user:{BEN}", "members": "1"}, "Up to $1.00 a day"),
+        ({"subject": "role:board/r1", "members": "30"}, "30 members, up to $30.00 a day"),
+        ({"subject": "role:board/r1", "members": "1"}, "1 member, up to $1.00 a day"),
+        ({"subject": "role:board/r1", "members": "0"}, "Nobody has this role yet. For each member: up to $1.00 a day"),
+        ({"subject": "role:board/r1"}, "For each member: up to $1.00 a day"),
+        ({"subject": "channel:board/2"}, "For all in this channel together: up to $1.00 a day"),
+        ({}, "For all in this server together: up to $1.00 a day"),
+    ],
+)
+async def test_what_a_limit_may_cost_is_said_of_whom_it_is_about(
+    tmp_path: Path, said: dict[str, str], meaning: str
+) -> None:
+    """A channel's and a server's is one for all, a role's is each member's."""
+    async with opened(tmp_path) as lobby:
+        told = await lobby.order("limit", amount="2/day", **said)
+        assert f"2 videos a day. {meaning} at wan2.5, 720p, 5 s. Before:" in words(told)
+
+
+async def test_who_was_only_billed_stands_in_every_sum(tmp_path: Path) -> None:
+    """A video that failed is no video used, and is billed all the same."""
+    async with opened(tmp_path) as lobby:
+        job = await lobby.at(State.GENERATING, user=BEN)
+        await lobby.story.make(job, Event.REFUSED, kind="moderated", billed_usd_micros=450_000)
+        lobby.clock.forward(DAY_MS)
+        await lobby.at(State.DELIVERED)
+        told = await lobby.order("usage")
+        assert told.head == "1 video in 30 days. Providers billed $0.90."
+        assert words(told) == f"{told.head} user:{ANA}: 1 video, $0.50\nuser:{BEN}: no video, $0.45 billed all the same"
+        [table] = told.files
+        assert table.read_text().splitlines()[1:] == [f"user:{ANA},1,5,0.5,0.45,0.0", f"user:{BEN},0,0,0.0,0.45,0.0"]
+        assert told.folder == table.parent
+        assert told.picture is not None
+        assert len((await lobby.order("usage", by="day")).files[0].read_text().splitlines()) == 3
 
 
 async def test_what_is_set_is_shown_in_one_answer(tmp_path: Path) -> None:
@@ -307,6 +459,32 @@ async def test_what_is_set_is_shown_in_one_answer(tmp_path: Path) -> None:
             "Models: wan2.6@other",
             "Blocked: @Ben",
             "Videos come covered",
+            "Approvals are asked for in channel:board/4",
+            "Videos come as a reply to their card",
+            "In channel:board/2 videos come as messages of their own",
         ):
-            assert line in told
+            assert f"\n{line}\n" in f"\n{told}\n".replace("Paused. ", "Paused.\n")
+        assert told.index("Videos come covered") < told.index("Everybody: ")
         assert labels(await lobby.order("show")) == []
+
+
+async def test_what_nobody_set_is_shown_as_it_is_by_itself(tmp_path: Path) -> None:
+    """An admin need not know the defaults."""
+    async with opened(tmp_path, user_limit="5/day") as lobby:
+        assert words(await lobby.order("show")) == (
+            "How this bot is set here. Approvals: off\nApprovals are asked for on the card\nChannels: all\nRoles: all\n"
+            "Models: all\nVideos come in a thread on their card\nEverybody: 5 videos a day"
+        )
+
+
+async def test_of_a_long_list_the_rest_is_counted(tmp_path: Path) -> None:
+    """Nothing is cut in the middle."""
+    async with opened(tmp_path) as lobby:
+        for number in range(20):
+            await lobby.order("block", user=f"board/{number}", name=f"@{number}")
+            await lobby.order("limit", subject=f"user:board/{number:02}", amount="1/day")
+            await lobby.order("thread", how="reply", channel=f"board/{number}")
+        told = words(await lobby.order("show"))
+        assert "Blocked: @0, @1, @2, @3, @4, @5, @6, @7 and 12 more\n" in told
+        assert "In channel:board/7 videos come as a reply to their card\nand 12 more\n" in told
+        assert told.endswith("user:board/07: 1 video a day\nand 12 more")
