@@ -118,7 +118,6 @@ def form(ports: Ports, choices: Choices, origin: Origin, *, title: str, about: s
         origin=origin.id if origin.has_picture else "",
         about=about,
         prompt=origin.prompt,
-        prompt_max_chars=max((offer.spec.prompt_max_chars for offer in offers), default=2000),
         prompt_needed=any(offer.spec.prompt_required for offer in offers),
         picks=tuple(picks),
         hint=hint,

@@ -12,7 +12,9 @@ from storage.contract import Job
 from storage.states import Event, State
 from tests.chaos.harness import Bot
 from tests.chaos.town import Town, eventually, town
-from tests.fakes.discord_world import Channel
+from tests.e2e.harbour import invite
+from tests.fakes.discord_interactions import Interaction
+from tests.fakes.discord_world import Channel, Message
 
 MESSAGES = "/channels/*/messages"
 PATIENCE_MS = 31_000
@@ -185,6 +187,21 @@ async def test_a_video_that_discord_finds_too_large_is_made_smaller() -> None:
     assert "Shrunk from" in there.videos()[0].content
 
 
+async def test_a_video_in_an_archived_thread_is_deleted_by_its_person() -> None:
+    """It says so only where that is so."""
+    with town() as there:
+        async with there.hearing() as bot:
+            job = await there.to_its_end(bot, await there.typed(bot))
+            there.server.archive(there.thread)
+            shown: Message | Interaction = there.videos()[0]
+            for verb in ("more", "delete", "deleted"):
+                shown = await there.answered(there.server.press(there.maya, shown, f"sm:{verb}:{job.id}"))
+            assert "Deleted." in shown.text
+            assert there.videos()[0].deleted
+            await there.to_its_end(bot, job)
+            assert "Deleted" in there.server.messages(there.general)[0].text
+
+
 # -- the server goes
 
 
@@ -220,6 +237,25 @@ async def test_a_server_that_removes_the_bot_ends_its_jobs() -> None:
             there.server.remove_bot(there.guild)
             await eventually(lambda: bot.store.jobs(state=State.CANCELLED))
             assert there.provider.paid() == []
+
+
+async def test_a_server_that_removes_the_bot_while_it_is_away_ends_its_jobs() -> None:
+    """Nobody tells of it afterwards: it is found missing."""
+    with town() as there:
+        async with there.hearing() as bot:
+            await there.typed(bot)
+        there.server.remove_bot(there.guild)
+        async with there.hearing() as bot:
+            await eventually(lambda: bot.store.jobs(state=State.CANCELLED))
+            [alert] = await bot.store.alerts()
+            assert alert.cause == f"removed:discord/{there.guild.id}"
+            invite(there.server, there.guild)
+            await eventually(lambda: _is_none(bot))
+            assert there.provider.paid() == []
+
+
+async def _is_none(bot: Bot) -> bool:
+    return not await bot.store.alerts()
 
 
 @pytest.mark.parametrize("goes", [remove, deny])

@@ -28,6 +28,7 @@ from bot.platforms.contract import (
 )
 from bot.platforms.discord.card import APART_MS, MOST_EDITS
 from bot.platforms.discord.posting import Posting
+from bot.platforms.discord.rest import Letter, Rest
 from bot.platforms.errors import PlaceGone, PlatformDown, TooBig
 from tests.fakes.discord_server import DiscordServer, serving
 from tests.fakes.discord_world import Channel, Guild, User
@@ -170,19 +171,66 @@ class TestCard:
             await posting.show_card(world.card(text=("starts ", Moment(1_795_529_460_000))), standing)
         assert world.patches(world.general) == 0
 
-    async def test_a_card_is_changed_so_often_and_then_once_more(self, world: World) -> None:
-        """What is over is always shown, whatever was spent on the way."""
+    async def test_a_place_in_a_line_is_told_so_often_and_all_else_always(self, world: World) -> None:
+        """A new phrase, other buttons and the end are shown whatever was spent on the way."""
         async with world.bot() as posting:
-            standing = await posting.show_card(world.card(), {})
+            standing = await posting.show_card(world.card(head="30th in line"), {})
             for number in range(MOST_EDITS + 3):
-                standing = await posting.show_card(world.card(head=f"place {number}"), standing)
+                standing = await posting.show_card(world.card(head=f"{29 - number}th in line"), standing)
             assert world.patches(world.general) == MOST_EDITS
+            standing = await posting.show_card(world.card(head="Rendering"), standing)
+            assert "Rendering" in world.cards()[0].text
+            standing = await posting.show_card(world.card(head="Rendering", actions=(MORE,)), standing)
+            assert [each.label for each in world.cards()[0].buttons] == ["More"]
             over = world.card(head="Done in 58 s", actions=(), is_over=True, link="1/2/3", link_label="Watch")
             await posting.show_card(over, standing)
         [card] = world.cards()
         assert "Done in 58 s" in card.text
         assert [each.label for each in card.buttons] == ["Watch"]
         assert len(card.attachments) == 1
+
+    async def test_an_old_card_is_changed_only_for_what_matters(self, world: World) -> None:
+        """Discord takes few edits of a message older than an hour: they are kept for its end."""
+        world.server.advance(-51 * 60)
+        async with world.bot() as posting:
+            standing = await posting.show_card(world.card(head="3rd in line"), {})
+            standing = await posting.show_card(world.card(head="2nd in line"), standing)
+            assert world.patches(world.general) == 0
+            await posting.show_card(world.card(head="Starting"), standing)
+        assert "Starting" in world.cards()[0].text
+
+    async def test_a_change_that_was_lost_is_not_taken_for_shown(self, world: World) -> None:
+        """Nor is the thread that was opened with it opened twice, or its words said twice, however late it is tried again."""
+        told = world.card(head="Rendering", progress=RENDERING)
+        world.server.fault("PATCH", f"/channels/{world.general.id}/messages/*", status=503, times=1)
+        async with world.bot(talk_s=0.2) as posting:
+            standing = await posting.show_card(world.card(), {})
+            with pytest.raises(PlatformDown):
+                await posting.show_card(told, standing)
+            world.server.advance(LATER_S)
+            await posting.show_card(told, standing)
+        assert "Rendering" in world.cards()[0].text
+        assert len(world.server.messages(world.thread())) == 1
+
+    async def test_a_card_in_an_archived_thread_says_how_it_ended(self, world: World) -> None:
+        """Discord changes nothing in one: it is woken."""
+        async with world.bot() as posting:
+            await posting.show_card(world.card(progress=RENDERING), {})
+            spot = world.spot(world.thread())
+            standing = await posting.show_card(replace(world.card(), job="8M4R0GE3", spot=spot), {})
+            world.server.archive(world.thread())
+            over = world.card(job="8M4R0GE3", spot=spot, head="Cancelled.", actions=(), is_over=True)
+            await posting.show_card(over, standing)
+        assert "Cancelled" in world.server.messages(world.thread())[-1].text
+
+    async def test_a_card_that_may_not_be_changed_any_more_is_let_go(self, world: World) -> None:
+        """Whoever keeps asking what is forbidden is banned."""
+        async with world.bot() as posting:
+            standing = await posting.show_card(world.card(), {})
+            world.forbid("view_channel")
+            for head in ("Starting", "Rendering", "Almost there"):
+                standing = await posting.show_card(world.card(head=head), standing)
+        assert world.patches(world.general) == 1
 
     async def test_a_picture_that_is_gone_leaves_a_whole_card(self, world: World) -> None:
         """It was swept, or is on another machine."""
@@ -305,6 +353,28 @@ class TestThread:
             await posting.show_card(world.card(head="Done", is_over=True), standing)
         assert world.server.messages(world.thread()) == []
         assert "Done" in world.cards()[0].text
+
+    async def test_words_that_may_not_be_changed_any_more_are_let_go(self, world: World) -> None:
+        """Ten thousand refusals in ten minutes would ban the address."""
+        async with world.bot() as posting:
+            standing = await posting.show_card(world.card(progress=RENDERING), {})
+            path = f"/channels/{world.thread().id}/messages/*"
+            world.server.fault("PATCH", path, status=403, code=50001, times=9)
+            for percent in (10, 20, 30):
+                told = world.card(progress=replace(RENDERING, head=f"Rendering {percent} %"))
+                standing = await posting.show_card(told, await at_once(standing))
+        assert world.patches(world.thread()) == 1
+
+    async def test_words_in_an_archived_thread_end_with_it(self, world: World) -> None:
+        """While it goes on nobody wakes what somebody closed; at the end no button is left in it."""
+        async with world.bot() as posting:
+            standing = await posting.show_card(world.card(progress=RENDERING), {})
+            world.server.archive(world.thread())
+            told = world.card(progress=replace(RENDERING, head="Rendering 64 %"))
+            standing = await posting.show_card(told, await at_once(standing))
+            assert world.thread().archived
+            await posting.show_card(world.card(head="Cancelled.", is_over=True), standing)
+        assert world.server.messages(world.thread()) == []
 
     @pytest.mark.parametrize("permission", ["create_public_threads", "send_messages_in_threads"])
     async def test_without_a_thread_the_card_carries_the_words(self, world: World, permission: str) -> None:
@@ -572,6 +642,31 @@ class TestOnce:
             with pytest.raises(PlatformDown):
                 await posting.find(world.parcel())
 
+    async def test_an_upload_that_still_runs_is_not_begun_again(self, world: World) -> None:
+        """Whoever tries again has its outcome, as what has no answer yet is known to nobody."""
+        world.server.fault("POST", "/channels/*/messages", delay_s=0.4)
+        client = discord.Client(intents=discord.Intents(guilds=True))
+        await client.login(world.server.token)
+        rest, letter = Rest(client, talk_s=0.2), Letter(content="a video")
+        with pytest.raises(PlatformDown):
+            await rest.post(str(world.general.id), letter, nonce="same")
+        again = [rest.post(str(world.general.id), letter, nonce="same", within_s=5) for _ in range(2)]
+        [posted] = {*await asyncio.gather(*again)}
+        await rest.close()
+        await client.close()
+        assert [str(each.id) for each in world.server.messages(world.general)] == [posted]
+        assert len(world.server.asked("POST", "/channels/*/messages")) == 1
+
+    async def test_what_is_closed_meanwhile_may_succeed_later(self, world: World) -> None:
+        """Whoever waits for an answer is told so, and is not ended with it; nor does what waits its turn begin then."""
+        world.server.fault("POST", "/channels/*/messages", delay_s=2)
+        async with world.bot() as posting:
+            waiting = [asyncio.create_task(posting.show_card(world.card(), {})) for _ in range(2)]
+            await asyncio.sleep(0.1)
+            await posting.close()
+            came = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(each) for each in came] == [PlatformDown, PlatformDown]
+
 
 class TestLimits:
     """What Discord limits is waited for, and not for ever."""
@@ -660,6 +755,21 @@ class TestWords:
             assert await posting.announce(world.notice(message=later)) == first
         assert world.server.messages(world.general)[-1].content.endswith("You have 3 videos left.")
 
+    async def test_one_that_stands_there_is_changed_and_rings_nobody_again(self, world: World) -> None:
+        """Its buttons go once they help nobody; one that somebody deleted stays away."""
+        asks = Message(head="asks for a video over the budget.", actions=(CANCEL, MORE))
+        async with world.bot() as posting:
+            reference = await posting.announce(world.notice(message=asks, is_about=True))
+            said = replace(asks, text=("It was approved.",), actions=(MORE,))
+            answered = world.notice(message=said, is_about=True, reference=reference)
+            assert await posting.announce(answered) == reference
+            [stands] = world.server.messages(world.general)
+            assert "It was approved." in stands.content
+            assert [button.label for button in stands.buttons] == ["More"]
+            await posting.remove(reference)
+            with pytest.raises(PlaceGone):
+                await posting.announce(answered)
+
     async def test_one_that_is_about_its_person_names_them_and_does_not_ring(self, world: World) -> None:
         """It is for others."""
         async with world.bot() as posting:
@@ -712,6 +822,23 @@ class TestWords:
             await posting.remove(reference)
             await posting.remove(reference)
             assert world.server.messages(world.general) == []
+            await posting.remove("")
             world.server.fault("DELETE", "/channels/*/messages/*", status=403, code=50013)
             with pytest.raises(PlaceGone):
                 await posting.remove(reference)
+
+    async def test_one_in_an_archived_thread_can_be_removed(self, world: World) -> None:
+        """To its person it is as much theirs as any other; one in a locked thread stands until somebody opens it."""
+        async with world.bot() as posting:
+            standing = await posting.show_card(world.card(progress=RENDERING), {})
+            first, second = [
+                await posting.show_video(world.parcel(job=job, standing=standing)) for job in (JOB, "8M4R0GE3")
+            ]
+            world.server.archive(world.thread())
+            await posting.remove(first)
+            assert len(world.videos(world.thread())) == 1
+            world.server.archive(world.thread())
+            world.server.fault("PATCH", f"/channels/{world.thread().id}", status=403, code=50013)
+            with pytest.raises(PlaceGone):
+                await posting.remove(second)
+        assert len(world.videos(world.thread())) == 1

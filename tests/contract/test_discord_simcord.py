@@ -32,6 +32,7 @@ from bot.platforms.contract import (
 from bot.platforms.discord import commands, supervise
 from bot.platforms.discord.answering import Front
 from bot.platforms.discord.asking import Circle
+from bot.platforms.discord.bringing import Bringer
 from bot.platforms.discord.meeting import Meeting
 from bot.platforms.discord.posting import Posting
 from bot.platforms.discord.replying import Begun
@@ -109,6 +110,13 @@ class World:
         return self.env.backend.get_message(message.channel.id, message.id).ping_user_ids
 
 
+class _Bringer(Bringer):
+    """Takes files by discord.py's own call, which simcord answers: it has no socket from which they could be streamed."""
+
+    async def _save(self, url: str, into: Path) -> None:
+        into.write_bytes(await self._http.get_from_cdn(url))
+
+
 @asynccontextmanager
 async def attached(client: discord.Client) -> AsyncIterator[simcord.Env]:
     """Bring a client into simcord, and find afterwards that no handler broke; `simcord.run` does not fit into a fixture."""
@@ -129,8 +137,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         guild, desk, posting = env.create_guild("Harbour"), Desk(), Posting(client)
         managing = discord.Permissions(manage_guild=True, manage_messages=True)
         managers = guild.create_role("Managers", permissions=managing)
-        front = Front(client, desk, Circle(), tmp_path, Begun())
-        meeting = Meeting(client, desk, posting, Circle(), tmp_path, Begun())
+        bringer = _Bringer(client, desk, tmp_path)
+        front = Front(client, desk, Circle(), bringer, Begun())
+        meeting = Meeting(client, desk, posting, Circle(), bringer, Begun())
         client.event(front.on_interaction)
         client.event(meeting.on_message)
         told = commands.definitions(desk.fields(), allow_dm=False)

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from bot.platforms.contract import Action, Answer, Message, Picture, Spot
+from bot.platforms.discord.commands import PROMPT_CHARS
 from tests.e2e.harbour import OGG, Harbour, harbour_in, invite, platform_at, png, running
 from tests.fakes.desk import FIELDS, Desk
 from tests.fakes.discord_world import Channel
@@ -49,6 +50,7 @@ async def test_the_options_come_from_the_specs(harbour: Harbour) -> None:
     assert "choices" not in options["style"]
     assert (options["seed"]["min_value"], options["seed"].get("max_value")) == (-1, None)
     assert options["negative_prompt"]["max_length"] == 500
+    assert options["prompt"]["max_length"] == PROMPT_CHARS
 
 
 async def test_commands_are_told_once_and_again_when_they_changed(tmp_path: Path) -> None:
@@ -94,6 +96,25 @@ async def test_animate_brings_files_words_and_who_asks(harbour: Harbour, tmp_pat
     assert asked.acked_after_s is not None
     assert asked.acked_after_s < 1
     assert list(tmp_path.glob("asked-*")) == []
+
+
+async def test_a_large_file_comes_whole(harbour: Harbour) -> None:
+    """It is written block by block, as several may come at once."""
+    picture = ("bay.png", png() + bytes(range(256)) * 3000)
+    await harbour.answered(
+        harbour.server.slash(harbour.maya, harbour.general, "animate", image=picture, prompt="waves")
+    )
+    ((_, image, _),) = harbour.desk.commands
+    assert image == picture[1]
+
+
+async def test_who_is_not_served_there_is_told_before_anything_is_fetched(harbour: Harbour) -> None:
+    """Nobody fills this machine from a server that it is not for."""
+    fetch = harbour.server.fault("GET", "/ephemeral-attachments/*/*/*", status=404)
+    harbour.desk.answers["welcome"] = Answer(message=Message(head="Not in this server."))
+    asked = harbour.server.slash(harbour.maya, harbour.general, "animate", image=PICTURE, prompt="waves")
+    assert "Not in this server" in await harbour.answered(asked)
+    assert (fetch.times, harbour.desk.commands) == (1, [])
 
 
 async def test_a_refusal_is_private_and_has_its_buttons(harbour: Harbour) -> None:
@@ -300,6 +321,22 @@ async def test_an_answer_may_bring_files(harbour: Harbour, tmp_path: Path) -> No
         await harbour.answered(asked)
         assert asked.message is not None
         assert {each.filename for each in asked.message.attachments} == {"usage.csv", "still.jpg"}
+
+
+async def test_what_was_made_for_an_answer_alone_goes_once_it_is_shown(harbour: Harbour, tmp_path: Path) -> None:
+    """Nobody's words stay longer than they are needed."""
+    for verb, words in (("quota", "quota"), ("usage", "animate-admin usage")):
+        folder = tmp_path / verb
+        folder.mkdir()
+        (folder / "words.txt").write_text("a slow zoom")
+        harbour.desk.answers[verb] = Answer(
+            message=Message(head="All of it.", files=(folder / "words.txt",), folder=folder)
+        )
+        asked = harbour.server.slash(harbour.ada, harbour.general, words)
+        await harbour.answered(asked)
+        assert asked.message is not None
+        assert asked.message.attachment.content == b"a slow zoom"
+        await harbour.server.until(lambda: not folder.exists())  # noqa: B023 - it is over within this round
 
 
 async def test_a_command_that_comes_twice_is_one(harbour: Harbour) -> None:

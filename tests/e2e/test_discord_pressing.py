@@ -9,7 +9,7 @@ import pytest
 
 from bot.platforms.contract import Action, Answer, Message, Spot
 from bot.platforms.discord import commands
-from tests.e2e.harbour import OGG, Harbour, harbour_in, invite, platform_at, png, running
+from tests.e2e.harbour import OGG, Harbour, discord_here, harbour_in, invite, platform_at, png, running
 from tests.fakes import desk as desks
 from tests.fakes.desk import Desk
 from tests.fakes.discord_interactions import Interaction
@@ -83,13 +83,18 @@ async def test_a_button_that_changes_nothing_for_its_person_says_nothing(harbour
 
 
 async def test_a_press_may_bring_a_file(harbour: Harbour, tmp_path: Path) -> None:
-    """Details that are too long for a message."""
-    (tmp_path / "details.txt").write_text("all of it")
-    harbour.desk.answers["more"] = Answer(message=Message(head="Details.", files=(tmp_path / "details.txt",)))
+    """Details that are too long for a message; they lie here no longer than that."""
+    folder = tmp_path / "details"
+    folder.mkdir()
+    (folder / "details.txt").write_text("all of it")
+    harbour.desk.answers["more"] = Answer(
+        message=Message(head="Details.", files=(folder / "details.txt",), folder=folder)
+    )
     pressed = await button(harbour, "more")
     await harbour.answered(pressed)
     assert pressed.message is not None
     assert pressed.message.attachment.content == b"all of it"
+    await harbour.server.until(lambda: not folder.exists())
 
 
 async def test_a_slow_press_is_acknowledged_before_its_answer(hasty: Harbour) -> None:
@@ -133,6 +138,17 @@ async def test_edit_opens_the_form_and_what_is_sent_is_asked_for(harbour: Harbou
     assert (command.options, image, audio) == ({"resolution": "480p", "duration": "5"}, None, None)
 
 
+async def test_edit_fills_in_every_word_that_a_form_holds(harbour: Harbour) -> None:
+    """Whether an offer takes so many is for the core to say, to whoever sends them."""
+    prompt = "wave " * 799 + "waves"
+    harbour.desk.answers["edit"] = Answer(form=desks.form(JOB, prompt=prompt))
+    opened = await button(harbour, "edit")
+    await harbour.server.until(lambda: opened.modal)
+    await harbour.answered(harbour.server.submit_modal(opened, {}))
+    ((command, _, _),) = harbour.desk.commands
+    assert (command.prompt, len(prompt)) == (prompt, commands.PROMPT_CHARS)
+
+
 def _names(modal: Json) -> list[str]:
     """Return what a form asks for."""
     return [each["component"]["custom_id"] for each in modal["components"] if "component" in each]
@@ -148,6 +164,18 @@ async def test_a_form_without_a_picture_asks_for_one(harbour: Harbour) -> None:
     ((command, image, audio),) = harbour.desk.commands
     assert (command.prompt, command.origin, image, audio) == ("waves", "", png(), OGG)
     assert command.model == "wan2.5@fal"
+
+
+async def test_a_form_of_whom_nobody_serves_there_fetches_nothing(harbour: Harbour) -> None:
+    """It was opened before that was so."""
+    harbour.desk.answers["again"] = Answer(form=desks.form("", prompt="waves"))
+    opened = await button(harbour, "again")
+    await harbour.server.until(lambda: opened.modal)
+    fetch = harbour.server.fault("GET", "/ephemeral-attachments/*/*/*", status=404)
+    harbour.desk.answers["welcome"] = Answer(message=Message(head="Not in this server."))
+    sent = harbour.server.submit_modal(opened, {}, {"image": [("a.png", png())]})
+    assert "Not in this server" in await harbour.answered(sent)
+    assert (fetch.times, harbour.desk.commands) == (1, [])
 
 
 # -- the menu of a message
@@ -241,6 +269,15 @@ async def test_a_picture_that_did_not_come_leaves_the_form_to_the_core(harbour: 
     assert (len(harbour.desk.commands), harbour.desk.kept) == (1, {})
 
 
+async def test_the_menu_of_whom_nobody_serves_there_fetches_nothing(harbour: Harbour) -> None:
+    """The desk opens no form for them."""
+    fetch = harbour.server.fault("GET", "/attachments/*/*/*", status=404)
+    harbour.desk.answers["form"] = Answer(message=Message(head="Not in this server."))
+    asked = menu(harbour, harbour.server.post(harbour.ada, harbour.general, "", [("bay.png", png())]))
+    assert "Not in this server" in await harbour.answered(asked)
+    assert (fetch.times, harbour.desk.kept) == (1, {})
+
+
 # -- mentions
 
 
@@ -256,6 +293,16 @@ async def test_a_mention_with_a_picture_is_a_command(harbour: Harbour) -> None:
     assert harbour.server.messages(harbour.general) == [message]
 
 
+async def test_a_first_mention_is_told_in_private_what_goes_to_whom(harbour: Harbour) -> None:
+    """Nobody misses it because they used no command."""
+    harbour.desk.answers["ask"] = Answer(
+        job="7K3Q9FD2", message=Message(head="On its way.", small=("It goes to fal.",))
+    )
+    harbour.server.post(harbour.maya, harbour.general, "waves", [("bay.png", png())], mentions_bot=True)
+    await harbour.server.until(lambda: harbour.server.dm(harbour.maya))
+    assert "It goes to fal." in harbour.server.dm(harbour.maya)[0].text
+
+
 async def test_a_refused_mention_is_answered_in_private(harbour: Harbour) -> None:
     """As a direct message."""
     harbour.desk.answers["ask"] = Answer(message=Message(head="Today's videos are used up."))
@@ -263,6 +310,17 @@ async def test_a_refused_mention_is_answered_in_private(harbour: Harbour) -> Non
     await harbour.server.until(lambda: harbour.server.dm(harbour.maya))
     assert "used up" in harbour.server.dm(harbour.maya)[0].text
     assert len(harbour.server.messages(harbour.general)) == 1
+    assert harbour.desk.commands[0][0].is_told_apart
+
+
+async def test_a_mention_of_whom_nobody_serves_there_fetches_nothing(harbour: Harbour) -> None:
+    """Any server may have added the bot."""
+    fetch = harbour.server.fault("GET", "/attachments/*/*/*", status=404)
+    harbour.desk.answers["welcome"] = Answer(message=Message(head="Not in this server."))
+    harbour.server.post(harbour.maya, harbour.general, "waves", [("bay.png", png())], mentions_bot=True)
+    await harbour.server.until(lambda: harbour.server.dm(harbour.maya))
+    assert "Not in this server" in harbour.server.dm(harbour.maya)[0].text
+    assert (fetch.times, harbour.desk.commands) == (1, [])
 
 
 async def test_who_takes_no_direct_message_is_answered_below(harbour: Harbour) -> None:
@@ -296,6 +354,7 @@ async def test_a_direct_message_needs_no_mention(harbour: Harbour) -> None:
     await harbour.server.until(lambda: len(harbour.server.dm(harbour.maya)) == 2)
     ((command, _, _),) = harbour.desk.commands
     assert (command.prompt, command.scope, command.is_private) == ("waves", "discord/@me", True)
+    assert not command.is_told_apart
 
 
 # -- servers
@@ -316,3 +375,16 @@ async def test_a_server_that_removes_the_bot_is_ended(harbour: Harbour) -> None:
     harbour.server.remove_bot(harbour.guild)
     await harbour.server.until(lambda: harbour.desk.scopes)
     assert harbour.desk.scopes == [("removed", f"discord/{harbour.guild.id}")]
+
+
+async def test_a_server_that_removed_the_bot_while_it_was_away_is_ended_too(tmp_path: Path) -> None:
+    """One that is only in an outage is not, nor are direct messages."""
+    with discord_here() as server:
+        there, away, gone = (server.guild(name) for name in ("There", "Away", "Gone"))
+        server.outage(away)
+        server.remove_bot(gone)
+        scopes = {f"discord/{guild.id}" for guild in (there, away, gone)}
+        desk, platform = Desk(has_open=frozenset({*scopes, "discord/@me"})), platform_at(server, tmp_path)
+        async with running(platform, desk):
+            await server.until(lambda: desk.scopes)
+            assert desk.scopes == [("removed", f"discord/{gone.id}")]

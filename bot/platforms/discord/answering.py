@@ -8,17 +8,17 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, cast
 
 import aiohttp
 import discord
 
 from bot.language import speaking, tr
-from bot.platforms.contract import Answer, Asking, Command, Desk, Form, Message, Order, Pick, Press
+from bot.platforms.contract import Answer, Asking, Desk, Form, Message, Order, Pick, Press
 from bot.platforms.discord import asking, commands
 from bot.platforms.discord import form as forms
-from bot.platforms.discord.asking import Circle, Fetcher, Media, Offered, Unfetched
+from bot.platforms.discord.asking import Circle, Media, Offered
+from bot.platforms.discord.bringing import Bringer, Unfetched
 from bot.platforms.discord.commands import Json
 from bot.platforms.discord.replying import ANSWERED, TOO_LATE, Asked, Begun, Modal, respond, safely, think, write
 
@@ -52,13 +52,13 @@ class Front:
         client: discord.Client,
         desk: Desk,
         circle: Circle,
-        folder: Path,
+        bringer: Bringer,
         begun: Begun,
         *,
         slow_s: float = SLOW_S,
     ) -> None:
         self._client, self._desk, self._circle = client, desk, circle
-        self._fetcher, self._begun, self._slow_s = Fetcher(client, folder), begun, slow_s
+        self._bringer, self._begun, self._slow_s = bringer, begun, slow_s
         self._seen: deque[int] = deque(maxlen=_SEEN)
         self._owners: dict[int, int | None] = {}
         self._coming: dict[str, asyncio.Task[None]] = {}
@@ -140,10 +140,7 @@ class Front:
         files = (data.get("resolved") or {}).get("attachments") or {}
         image, audio = (_attached(files, typed.pop(name, "")) for name in ("image", "audio"))
         prompt, model = typed.pop("prompt", ""), typed.pop("model", None)
-        async with self._fetcher.fetched(image, audio) as (image_path, audio_path):
-            return await self._desk.ask(
-                Command(**about, prompt=prompt, image=image_path, audio=audio_path, model=model, options=typed)
-            )
+        return await self._bringer.ask(about, image, audio, prompt=prompt, model=model, options=typed)
 
     async def _ordered(self, about: dict[str, Any], data: Json, guild: discord.Guild | None) -> Answer:
         verb, options = asking.given(data)
@@ -206,9 +203,7 @@ class Front:
     async def _bring(self, asked: Asked, key: str, media: Media) -> None:
         """Keep what a form is about; where it does not come, the core asks for it once the form is sent."""
         try:
-            about = Asking(**await self._about(asked))
-            async with self._fetcher.fetched(media.picture, media.sound) as (image, audio):
-                await self._desk.keep(about, key, image, audio)
+            await self._bringer.keep(Asking(**await self._about(asked)), key, media)
         except Unfetched:
             log.info("what a form is about did not come")
         except Exception:
@@ -221,18 +216,8 @@ class Front:
         if coming is not None:
             await asyncio.wait([coming])
         about = await self._about(asked)
-        async with self._fetcher.fetched(told.image, told.audio) as (image, audio):
-            return await self._desk.ask(
-                Command(
-                    **about,
-                    prompt=told.prompt,
-                    image=image,
-                    audio=audio,
-                    model=told.model,
-                    options=told.options,
-                    origin=told.origin,
-                )
-            )
+        asks = {"prompt": told.prompt, "model": told.model, "options": told.options, "origin": told.origin}
+        return await self._bringer.ask(about, told.image, told.audio, **asks)
 
 
 def _modal(form: Form) -> Modal:

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import mimetypes
-import shutil
-import tempfile
-import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
-import aiohttp
 import discord
 
-from bot.language import tr
-from bot.platforms.contract import Message, Spot
+from bot.platforms.contract import Spot
 from bot.platforms.discord import commands
 from bot.platforms.discord.commands import Json
 
 NAME = "discord"
 DIRECT = "@me"
-FILE_MAX_BYTES = 50_000_000
-_FETCH_S = 60.0
-_AT_ONCE = 8
-_PREFIX = "asked-"
-_LEFT_BEHIND_S = 3600.0
 _NEEDED = {
     "view_channel": "View Channel",
     "attach_files": "Attach Files",
@@ -204,62 +191,6 @@ def media_in(message: discord.Message) -> Media:
 
 def _with_files(attachments: Iterable[discord.Attachment]) -> Json:
     return {"attachments": [each.to_dict() for each in attachments]}
-
-
-class Unfetched(Exception):
-    """A file cannot be had; the message says why to whoever sent it."""
-
-    def __init__(self, message: Message) -> None:
-        super().__init__(message.head)
-        self.message = message
-
-
-class Fetcher:
-    """Brings attachments to files of a folder, few at once as each is held in memory on its way."""
-
-    def __init__(self, client: discord.Client, folder: Path) -> None:
-        self._http, self._folder = client.http, folder
-        self._places = asyncio.Semaphore(_AT_ONCE)
-
-    @asynccontextmanager
-    async def fetched(self, *files: Offered | None) -> AsyncIterator[list[Path | None]]:
-        """Yield a file on this machine for each that there is, until the block ends.
-
-        Raises:
-            Unfetched: one of them is too large, or did not come.
-        """
-        for each in files:
-            _check_size(each)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=self._folder, ignore_cleanup_errors=True) as folder:
-            yield [await self._fetch(each, Path(folder) / str(at)) for at, each in enumerate(files)]
-
-    async def _fetch(self, file: Offered | None, into: Path) -> Path | None:
-        if file is None:
-            return None
-        try:
-            async with self._places, asyncio.timeout(_FETCH_S):
-                content = await self._http.get_from_cdn(file.url)
-                await asyncio.to_thread(into.write_bytes, content)
-        except (discord.HTTPException, aiohttp.ClientError, TimeoutError):
-            sorry = (tr("The file did not come from Discord. Send the same once more; nothing was charged."),)
-            raise Unfetched(Message(head=tr("Not sent."), text=sorry)) from None
-        return into
-
-
-def tidy(folder: Path) -> None:
-    """Remove what a process that was killed left behind: nobody's picture stays longer than it is needed."""
-    for each in folder.glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - each.stat().st_mtime > _LEFT_BEHIND_S:
-                shutil.rmtree(each)
-
-
-def _check_size(file: Offered | None) -> None:
-    if file is not None and file.size_bytes > FILE_MAX_BYTES:
-        size, most = (round(each / 1_000_000) for each in (file.size_bytes, FILE_MAX_BYTES))
-        told = tr("It has {size}\u00a0MB; {most}\u00a0MB is the most. Nothing was charged.", size=size, most=most)
-        raise Unfetched(Message(head=tr("That file is too large."), text=(told,)))
 
 
 # -- with which words

@@ -17,8 +17,6 @@ from bot.platforms.contract import Answering, Card, Standing, Text
 from bot.platforms.discord import drawing, markup
 from bot.platforms.discord.rest import (
     HAS_THREAD,
-    UNKNOWN_CHANNEL,
-    UNKNOWN_MESSAGE,
     Enclosed,
     Json,
     Letter,
@@ -33,7 +31,6 @@ APART_MS = 5000
 _EDITED_FOR_MS = 50 * 60_000
 _THREAD_CHARS = 60
 _GONE = "gone"
-_MISSING = frozenset({UNKNOWN_CHANNEL, UNKNOWN_MESSAGE})
 _CONTAINER, _IS_V2 = 17, 1 << 15
 _WORDS_S = 3.0
 _UNNAMED = "Video"
@@ -45,7 +42,8 @@ class Stands:
 
     A `card` or `progress` that is GONE was there, or could not be posted, and is not tried again. `alone` where the card
     carries the progress itself, `reply` where the outcome answers the card, `hidden` where the server's filter minds what
-    was asked for.
+    was asked for. `weighed` is the hash of what of the card is shown however often it changed, `edits` how often it was shown
+    for less.
     """
 
     channel: str = ""
@@ -56,6 +54,7 @@ class Stands:
     reply: str = ""
     hidden: str = ""
     shown: str = ""
+    weighed: str = ""
     edits: str = "0"
     said: str = ""
     said_ms: str = "0"
@@ -82,12 +81,7 @@ async def show(rest: Rest, card: Card, standing: Standing) -> Standing:
     if not stands.channel:
         stands = await _found_again(rest, card) or await _put(rest, drawn)
     stands = await _with_progress(rest, card, await _with_thread(rest, card, stands))
-    try:
-        return (await _with_card(rest, drawn, stands)).told()
-    except PlatformDown:
-        if card.is_over or stands == Stands.read(standing):
-            raise
-        return stands.told()  # what was opened must be kept; the card itself is shown with the next change
+    return (await _with_card(rest, drawn, stands)).told()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +110,18 @@ class _Drawn:
 
     def mark(self, stands: Stands) -> str:
         """Return what tells whether it must be shown anew: neither for a moment that moved, nor within a quarter."""
+        quarter = int(self.card.fraction * 4) if stands.alone and self.card.fraction is not None else None
+        return _hash([self.card.head, self._looks(stands), quarter], self.picture or b"")
+
+    def weight(self, stands: Stands) -> str:
+        """Return what of it must be shown however often it changed: all but its bar, its picture and a place in a line."""
+        uncounted = [word for word in self.card.head.split() if not any(map(str.isdigit, word))]
+        return _hash([uncounted, self._looks(stands)])
+
+    def _looks(self, stands: Stands) -> list[Any]:
         card = self.card
-        quarter = int(card.fraction * 4) if stands.alone and card.fraction is not None else None
-        words = [card.prompt, card.head, *_lasting(card.text), *_lasting(card.small), card.link_label, card.link]
-        looks = [*map(asdict, card.actions), card.is_moving, stands.alone, quarter]
-        return _hash([words, looks], self.picture or b"")
+        words = [card.prompt, *_lasting(card.text), *_lasting(card.small), card.link_label, card.link]
+        return [words, *map(asdict, card.actions), card.is_moving, stands.alone]
 
 
 def place(card: Card) -> str:
@@ -132,7 +133,7 @@ async def _put(rest: Rest, drawn: _Drawn) -> Stands:
     """Post the card; where it cannot stand nothing is tried again."""
     card = drawn.card
     stands = _begun(card)
-    stands = replace(stands, shown=drawn.mark(stands))
+    stands = replace(stands, shown=drawn.mark(stands), weighed=drawn.weight(stands))
 
     def send(is_hidden: bool) -> Awaitable[str]:
         return rest.post(stands.channel, drawn.letter(stands, is_hidden=is_hidden), nonce=f"{card.job}:card")
@@ -150,8 +151,14 @@ async def _found_again(rest: Rest, card: Card) -> Stands | None:
     if found is None:
         return None
     thread = found.get("thread", {}).get("id", "")
-    said = await _ours(rest, thread, card.job, lambda each: each["components"][0]["type"] != _CONTAINER)
-    return replace(_begun(card), card=found["id"], thread=thread, progress=said["id"] if said else "")
+    words = await _words_in(rest, thread, card.job)
+    return replace(_begun(card), card=found["id"], thread=thread, progress=words)
+
+
+async def _words_in(rest: Rest, thread: str, job: str) -> str:
+    """Return the message in a thread that says how far the job is, if there is one."""
+    said = await _ours(rest, thread, job, lambda each: each["components"][0]["type"] != _CONTAINER)
+    return said["id"] if said else ""
 
 
 async def _ours(rest: Rest, channel: str, job: str, fits: Callable[[Json], bool]) -> Json | None:
@@ -177,24 +184,25 @@ def _is_alone(card: Card) -> bool:
 
 
 async def _with_thread(rest: Rest, card: Card, stands: Stands) -> Stands:
-    """Open the thread when there is something to say in it."""
+    """Open the thread when there is something to say in it; one that is there already may have its words."""
     if stands.card == _GONE or stands.alone or stands.thread or card.progress is None:
         return stands
-    thread = await _opened(rest, card, stands)
-    return replace(stands, thread=thread, alone="" if thread else "yes")
+    try:
+        return replace(stands, thread=await _opened(rest, card, stands))
+    except discord.HTTPException as error:
+        if error.code != HAS_THREAD:
+            return replace(stands, alone="yes")
+    return replace(stands, thread=stands.card, progress=await _words_in(rest, stands.card, card.job))
 
 
 async def _opened(rest: Rest, card: Card, stands: Stands) -> str:
-    """Return the thread on the card, named by the sentence unless the server's filter minds it; nothing if there is none."""
+    """Return a new thread on the card, named by the sentence unless the server's filter minds it."""
     name = markup.one_line(card.prompt, _THREAD_CHARS) or _UNNAMED
 
     def start(is_hidden: bool) -> Awaitable[str]:
         return rest.open_thread(stands.channel, stands.card, _UNNAMED if is_hidden else name)
 
-    try:
-        return (await unfiltered(start, is_hidden=bool(stands.hidden)))[0]
-    except discord.HTTPException as error:
-        return stands.card if error.code == HAS_THREAD else ""
+    return (await unfiltered(start, is_hidden=bool(stands.hidden)))[0]
 
 
 async def _with_progress(rest: Rest, card: Card, stands: Stands) -> Stands:
@@ -216,9 +224,13 @@ async def _with_progress(rest: Rest, card: Card, stands: Stands) -> Stands:
 
 
 def _may_say(stands: Stands, now_ms: int) -> bool:
-    """Tell whether the last words have stood long enough, and Discord still takes edits of so old a message."""
-    age_ms = now_ms - discord.utils.snowflake_time(int(stands.progress)).timestamp() * 1000
-    return not 0 <= now_ms - int(stands.said_ms) < APART_MS and age_ms < _EDITED_FOR_MS
+    """Tell whether the last words have stood long enough, and are not too old to be changed for progress alone."""
+    return not 0 <= now_ms - int(stands.said_ms) < APART_MS and not _is_old(stands.progress, now_ms)
+
+
+def _is_old(message: str, now_ms: int) -> bool:
+    """Tell whether Discord soon takes few edits of so old a message: those that are left are for its end."""
+    return now_ms - discord.utils.snowflake_time(int(message)).timestamp() * 1000 >= _EDITED_FOR_MS
 
 
 async def _begin(rest: Rest, card: Card, letter: Letter, stands: Stands) -> Stands:
@@ -230,43 +242,58 @@ async def _begin(rest: Rest, card: Card, letter: Letter, stands: Stands) -> Stan
 
 
 async def _say(rest: Rest, letter: Letter, before: Stands, after: Stands) -> Stands:
-    """Change the words; while Discord limits that they are let go, as newer ones come."""
+    """Change the words; while Discord limits that they are let go, as newer ones come. Refused once they stay as they are."""
     try:
         await rest.edit(before.thread, before.progress, letter, within_s=_WORDS_S)
     except PlatformDown:
         return before
     except discord.HTTPException as error:
-        return replace(after, progress=_GONE if error.code in _MISSING else after.progress)
+        return replace(after, progress=_GONE if _is_gone(error) else after.progress)
     return after
+
+
+def _is_gone(error: discord.HTTPException) -> bool:
+    """Tell whether a message is not there, or not ours to change: Discord bans who keeps asking."""
+    return isinstance(error, discord.Forbidden | discord.NotFound)
 
 
 async def _ended(rest: Rest, card: Card, stands: Stands) -> Stands:
     """Shrink the words to what stays of them, or take them away."""
     if not stands.progress:
         return stands
+    note = Letter(view=drawing.note(card))
+
+    def end() -> Awaitable[None]:
+        stays = drawing.components(note.view)
+        return rest.edit(stands.thread, stands.progress, note) if stays else rest.delete(stands.thread, stands.progress)
+
     with contextlib.suppress(discord.HTTPException):
-        if drawing.note(card).children:
-            await rest.edit(stands.thread, stands.progress, Letter(view=drawing.note(card)))
-        else:
-            await rest.delete(stands.thread, stands.progress)
+        await rest.awake(stands.thread, end)
     return replace(stands, progress="", said="")
 
 
 async def _with_card(rest: Rest, drawn: _Drawn, stands: Stands) -> Stands:
-    """Change the card, at most so often until it is over; one that somebody deleted stays away."""
-    mark, edits = drawn.mark(stands), int(stands.edits)
-    if stands.card == _GONE or mark == stands.shown or (edits >= MOST_EDITS and not drawn.card.is_over):
+    """Change the card where it may be; one that somebody deleted stays away.
+
+    Raises:
+        PlatformDown: it does not say this yet.
+    """
+    shown = replace(stands, shown=drawn.mark(stands), weighed=drawn.weight(stands))
+    if stands.card == _GONE or shown.shown == stands.shown:
         return stands
+    if shown.weighed == stands.weighed and not drawn.card.is_over:
+        if int(stands.edits) >= MOST_EDITS or _is_old(stands.card, int(time.time() * 1000)):
+            return stands
+        shown = replace(shown, edits=str(int(stands.edits) + 1))
 
     def change(is_hidden: bool) -> Awaitable[None]:
         return rest.edit(stands.channel, stands.card, drawn.letter(stands, is_hidden=is_hidden))
 
-    changed = replace(stands, shown=mark, edits=str(edits + 1))
     try:
-        _, is_hidden = await unfiltered(change, is_hidden=bool(stands.hidden))
+        _, is_hidden = await rest.awake(stands.channel, lambda: unfiltered(change, is_hidden=bool(stands.hidden)))
     except discord.HTTPException as error:
-        return replace(changed, card=_GONE if error.code in _MISSING else stands.card)
-    return replace(changed, hidden="yes" if is_hidden else "")
+        return replace(shown, card=_GONE if _is_gone(error) else stands.card)
+    return replace(shown, hidden="yes" if is_hidden else "")
 
 
 def _lasting(text: Text) -> list[str]:

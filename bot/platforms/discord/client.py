@@ -19,7 +19,8 @@ import yarl
 from bot.platforms.contract import Card, Desk, Message, Notice, Parcel, Spot, Standing
 from bot.platforms.discord import commands, supervise
 from bot.platforms.discord.answering import SLOW_S, Front
-from bot.platforms.discord.asking import Circle, tidy
+from bot.platforms.discord.asking import Circle
+from bot.platforms.discord.bringing import Bringer, tidy
 from bot.platforms.discord.meeting import Meeting
 from bot.platforms.discord.posting import Posting
 from bot.platforms.discord.replying import Begun
@@ -167,8 +168,7 @@ class DiscordPlatform:
         begun = Begun()
         try:
             async with asyncio.timeout(_READY_S + shards * _READY_PER_SHARD_S) as limit:
-                self._listen(login.client, limit)
-                self._bring(login, desk, begun)
+                self._bring(login, desk, begun, limit)
                 await _stay_connected(login.client)
         finally:
             await begun.end()
@@ -201,21 +201,26 @@ class DiscordPlatform:
         except discord.HTTPException as error:
             log.warning("commands were not told to Discord", extra={"status": error.status, "code": error.code})
 
-    def _bring(self, login: _Login, desk: Desk, begun: Begun) -> None:
+    def _bring(self, login: _Login, desk: Desk, begun: Begun, limit: asyncio.Timeout) -> None:
         """Have what people do heard; `begun` takes what they then wait for."""
-        client, circle, folder = login.client, login.circle, self._folder
-        front = Front(client, desk, circle, folder, begun, slow_s=self._slow_s)
-        meeting = Meeting(client, desk, login.posting, circle, folder, begun)
+        client, circle = login.client, login.circle
+        bringer = Bringer(client, desk, self._folder)
+        front = Front(client, desk, circle, bringer, begun, slow_s=self._slow_s)
+        meeting = Meeting(client, desk, login.posting, circle, bringer, begun)
         for heard in (front.on_interaction, meeting.on_message, meeting.on_guild_join, meeting.on_guild_remove):
             client.event(heard)
+        self._listen(client, limit, meeting.on_ready)
 
-    def _listen(self, client: discord.Client, limit: asyncio.Timeout) -> None:
+    def _listen(
+        self, client: discord.Client, limit: asyncio.Timeout, when_ready: Callable[[], Awaitable[None]]
+    ) -> None:
         """Watch the connection, and lift the limit once it is ready."""
 
         async def on_ready() -> None:
             self._watch.connected()
             with contextlib.suppress(RuntimeError):  # it has run out this moment
                 limit.reschedule(None)
+            await when_ready()
 
         async def on_resumed() -> None:
             self._watch.connected()
@@ -254,10 +259,6 @@ class DiscordPlatform:
 
     async def remove(self, reference: str) -> None:
         await self._posting.remove(reference)
-
-    async def limit_bytes(self, spot: Spot) -> int:
-        """Return how large a file may be there, as far as that is known beforehand."""
-        return await self._posting.limit_bytes(spot)
 
 
 async def _stay_connected(client: discord.Client) -> None:

@@ -19,6 +19,8 @@ SUBCOMMAND, TEXT, WHOLE, SWITCH, USER, CHANNEL, ROLE, WHO, NUMBER, FILE = 1, 3, 
 _SLASH, _MESSAGE = 1, 3
 _IN_SERVERS, _IN_DIRECT_MESSAGES = 0, 1
 _MOST_OPTIONS = _MOST_CHOICES = 25
+PROMPT_CHARS = 4000
+"""What a form takes: a sentence that came as an option must fit there too, once it is edited."""
 _MOST_CHARS, _ABOUT_CHARS, _NAME_CHARS = 6000, 100, 32
 _IS_NAME = re.compile(r"[-_'\w]+")
 _FARTHEST = 2**53
@@ -90,7 +92,7 @@ def _asked(fields: Iterable[Field]) -> list[Json]:
     """Return the options of a request: what everybody needs first, then what the offers declare."""
     first = [
         _option(FILE, "image", tr("The picture that is to move."), required=True),
-        _option(TEXT, "prompt", tr("What moves, what the camera does."), required=True, max_length=_MOST_CHARS),
+        _option(TEXT, "prompt", tr("What moves, what the camera does."), required=True, max_length=PROMPT_CHARS),
         _option(FILE, "audio", tr("A sound for the video to follow, where the model takes one.")),
         _option(TEXT, "model", tr("Who makes it; without one the usual."), autocomplete=True),
     ]

@@ -17,6 +17,7 @@ HIDDEN = later("(sentence hidden by this server's filter)")
 _MOTION = 0xD9470F
 _PROMPT_CHARS, _LABEL_CHARS, _ALT_CHARS, _URL_CHARS = 200, 80, 256, 512
 _V2_CHARS, _SPARE_CHARS, _LINK_CHARS = 4000, 20, 800
+_TEXT_CHARS, _ALONE_CHARS = 1000, 2500
 _ITEMS, _BUTTONS, _FILES = 7, 10, 2
 _CELLS = 20
 _STYLES = {
@@ -53,7 +54,8 @@ def note(shown: Card) -> discord.ui.LayoutView:
 
 def private(message: Message) -> discord.ui.LayoutView:
     """Draw what one person alone sees; it goes out together with `files`. The quote gets all the room that is left."""
-    first, small = markup.headed(message.head, message.text, 1000), markup.small(message.small, 300)
+    room = _TEXT_CHARS if message.quote or message.items else _ALONE_CHARS
+    first, small = markup.headed(message.head, message.text, room), markup.small(message.small, 300)
     shown = message.items[:_ITEMS]
     items = [(_line(each, 1700 // len(shown)), each.action) for each in shown]
     links = _long_links(message.actions)

@@ -12,13 +12,12 @@ from bot.language import later, tr
 from bot.platforms.contract import Form, Pick
 from bot.platforms.discord import asking, markup
 from bot.platforms.discord.asking import Media, Offered
-from bot.platforms.discord.commands import Json
+from bot.platforms.discord.commands import PROMPT_CHARS, Json
 from bot.platforms.text import cut
 
 PREFIX = "sm:form:"
 _TITLE_CHARS = _LABEL_CHARS = 45
 _ABOUT_CHARS, _OPTION_CHARS, _NAME_CHARS = 100, 100, 60
-_PROMPT_CHARS = 4000
 _MOST_PICKS = 25
 _Part = discord.ui.Item[Any]
 _SAYS_HOW = later("the boat leaves the bay, slow pull back")
@@ -58,14 +57,13 @@ def _upload(name: str, *, required: bool = False) -> _Part:
 
 
 def _words(form: Form) -> _Part:
-    most = max(1, min(form.prompt_max_chars, _PROMPT_CHARS))
     return discord.ui.TextInput(
         style=discord.TextStyle.paragraph,
         custom_id="prompt",
         placeholder=tr(_SAYS_HOW),
-        default=cut(form.prompt, most) or None,
+        default=cut(form.prompt, PROMPT_CHARS) or None,
         required=form.prompt_needed,
-        max_length=most,
+        max_length=PROMPT_CHARS,
     )
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import discord
 
-from bot.platforms.contract import Answer, Asking, Command, Desk
+from bot.platforms.contract import Answer, Asking, Desk
 from bot.platforms.discord import asking
-from bot.platforms.discord.asking import Circle, Fetcher, Media
+from bot.platforms.discord.asking import Circle, Media
+from bot.platforms.discord.bringing import Bringer
 from bot.platforms.discord.posting import Posting
 from bot.platforms.discord.replying import Begun, post, reply, safely
 from bot.platforms.errors import PlatformError
@@ -26,10 +26,10 @@ class Meeting:
     """Hears what one client is told beside interactions; its `on_` methods are the client's events."""
 
     def __init__(
-        self, client: discord.Client, desk: Desk, posting: Posting, circle: Circle, folder: Path, begun: Begun
+        self, client: discord.Client, desk: Desk, posting: Posting, circle: Circle, bringer: Bringer, begun: Begun
     ) -> None:
         self._client, self._desk, self._posting, self._circle = client, desk, posting, circle
-        self._fetcher, self._begun = Fetcher(client, folder), begun
+        self._bringer, self._begun = bringer, begun
 
     async def on_message(self, message: discord.Message) -> None:
         """Make a video of a picture that mentions the bot; without one say what the bot does."""
@@ -59,12 +59,17 @@ class Meeting:
         prompt = message.content
         for mark in self._marks:
             prompt = prompt.replace(mark, " ")
-        async with self._fetcher.fetched(media.picture, media.sound) as (image, audio):
-            return await self._desk.ask(Command(**about, prompt=prompt.strip(), image=image, audio=audio))
+        apart = message.guild is not None
+        return await self._bringer.ask(
+            about | {"is_told_apart": apart}, media.picture, media.sound, prompt=prompt.strip()
+        )
 
     async def _answer(self, message: discord.Message, answer: Answer) -> None:
-        """Say privately why not; what was accepted shows by its card. Whoever takes no direct message reads it below."""
-        if answer.message is None or answer.job:
+        """Say privately why not, or what goes to whom; what was accepted shows by its card.
+
+        Whoever takes no direct message reads it below.
+        """
+        if answer.message is None or (answer.job and not answer.message.small):
             return
         if message.guild is None:
             await reply(message, answer.message)
@@ -78,13 +83,23 @@ class Meeting:
         """Say what was added to whoever owns the server, else in the channel where it tells of itself."""
         lacks = asking.missing(None, guild.me.guild_permissions)
         spoken = guild.preferred_locale.value
-        message = await self._desk.installed(f"{asking.NAME}/{guild.id}", guild.name, lacks, spoken)
+        is_own = guild.owner_id in self._circle.owners
+        message = await self._desk.installed(f"{asking.NAME}/{guild.id}", guild.name, lacks, spoken, is_own=is_own)
         try:
             await self._posting.tell(f"{asking.NAME}/{guild.owner_id}", message)
         except PlatformError:
             if guild.system_channel is not None:
                 with contextlib.suppress(discord.HTTPException):
                     await post(guild.system_channel, message)
+
+    async def on_ready(self) -> None:
+        """End what servers have open that removed the bot while it was away; one that Discord cannot reach now is there."""
+        self._begun.note()
+        ours = [scope for scope in await self._desk.open_scopes() if scope != f"{asking.NAME}/{asking.DIRECT}"]
+        there = {f"{asking.NAME}/{guild.id}" for guild in self._client.guilds}
+        for scope in ours:
+            if scope not in there:
+                await self._desk.removed(scope)
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         await self._desk.removed(f"{asking.NAME}/{guild.id}")

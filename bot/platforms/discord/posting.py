@@ -67,11 +67,30 @@ class Posting:
         letters = [_letter(notice.message, notice.user, is_hidden=is_hidden) for is_hidden in (False, True)]
         if notice.is_about:
             letters = [replace(each, rings="") for each in letters]
+        if notice.reference:
+            return await self._changed(notice.reference, letters)
         nonce = f"{notice.job}:{notice.what}"[:NONCE_CHARS]
         mine = await self._mine(channel, notice.standing)
         found = next((each for each in mine if _says(each, notice.job, nonce, letters)), None)
         message = found["id"] if found else await self._posted(channel, letters, nonce)
         return f"{server}/{channel}/{message}"
+
+    async def _changed(self, reference: str, letters: Sequence[Letter]) -> str:
+        """Have a message of ours say something else.
+
+        Raises:
+            PlaceGone, PlatformDown: it does not.
+        """
+        _, channel, message = reference.split("/")
+
+        def change(is_hidden: bool) -> Awaitable[None]:
+            return self._rest.edit(channel, message, letters[-1 if is_hidden else 0])
+
+        try:
+            await self._rest.awake(channel, lambda: unfiltered(change))
+        except discord.HTTPException as error:
+            raise sorted_out(error) from None
+        return reference
 
     async def show_card(self, card: Card, standing: Standing) -> Standing:
         return await cards.show(self._rest, card, standing)
@@ -100,9 +119,11 @@ class Posting:
         return f"{server}/{channel}/{found['id']}" if found else None
 
     async def remove(self, reference: str) -> None:
+        if not reference:
+            return
         _, channel, message = reference.split("/")
         try:
-            await self._rest.delete(channel, message)
+            await self._rest.awake(channel, lambda: self._rest.delete(channel, message))
         except discord.NotFound:
             return
         except discord.HTTPException as error:

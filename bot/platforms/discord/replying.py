@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+import shutil
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import aiohttp
@@ -14,7 +15,7 @@ import discord
 from bot.language import tr
 from bot.platforms.contract import Answer, Form, Message
 from bot.platforms.discord import drawing
-from bot.platforms.discord.asking import Unfetched
+from bot.platforms.discord.bringing import Unfetched
 
 log = logging.getLogger(__name__)
 
@@ -88,12 +89,20 @@ async def respond(asked: Asked, answer: Answer, draw: Callable[[Form], Modal]) -
         await asked.response.defer()
 
 
-async def _send(asked: Asked, message: Message) -> None:
-    """Send a first response; discord.py leaves its files open."""
-    with ExitStack() as opened:
+@contextmanager
+def _brought(message: Message) -> Iterator[list[discord.File]]:
+    """Open what a message brings along; afterwards it is closed, and what was made for this message alone goes."""
+    with ExitStack() as ended:
+        if message.folder is not None:
+            ended.callback(shutil.rmtree, message.folder, ignore_errors=True)
         files = drawing.files(message)
         for file in files:
-            opened.callback(file.close)
+            ended.callback(file.close)
+        yield files
+
+
+async def _send(asked: Asked, message: Message) -> None:
+    with _brought(message) as files:
         await asked.response.send_message(view=drawing.private(message), files=files, ephemeral=True)
 
 
@@ -102,8 +111,9 @@ async def write(asked: Asked, answer: Answer) -> None:
     message = answer.message if answer.form is None else _too_slow()
     if message is None:
         await asked.delete_original_response()
-    else:
-        await asked.edit_original_response(view=drawing.private(message), attachments=drawing.files(message))
+        return
+    with _brought(message) as files:
+        await asked.edit_original_response(view=drawing.private(message), attachments=files)
 
 
 async def reply(message: discord.Message, words: Message) -> None:

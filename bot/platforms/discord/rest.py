@@ -20,7 +20,8 @@ T = TypeVar("T")
 Json = dict[str, Any]
 TALK_S, UPLOAD_S = 10.0, 120.0
 NONCE_CHARS = 25
-UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, HAS_THREAD = 10003, 10008, 160004
+HAS_THREAD = 160004
+_ARCHIVED = 50083
 _FILTERED = frozenset({200000, 200001, 220001, 240000})
 _TOO_BIG_STATUS, _TOO_BIG = 413, 40005
 _PASSING = frozenset({401, 408, 429})
@@ -90,9 +91,11 @@ class Rest:
     def __init__(self, client: discord.Client, talk_s: float) -> None:
         self._client, self._http, self._talk_s = client, client.http, talk_s
         self._running: dict[str, asyncio.Task[Any]] = {}
+        self._is_closed = False
 
     async def close(self) -> None:
-        """End what still runs."""
+        """End what still runs; whoever waits for it is told that it may succeed later."""
+        self._is_closed = True
         running = list(self._running.values())
         for task in running:
             task.cancel()
@@ -104,8 +107,9 @@ class Rest:
         return str(self._client.user.id) if self._client.user else ""
 
     async def post(self, channel: str, letter: Letter, *, nonce: str, within_s: float | None = None) -> str:
-        """Post a message once under its nonce, and return its id."""
-        return await self._bounded(f"{channel} {nonce}", lambda: self._post(channel, letter, nonce), within_s)
+        """Post a message once under its nonce, and return its id; while one is on its way, that is the message."""
+        key = f"{channel} {nonce}"
+        return await self._bounded(key, lambda: self._post(channel, letter, nonce), within_s, joins=True)
 
     async def edit(self, channel: str, message: str, letter: Letter, *, within_s: float | None = None) -> None:
         """Change a message and its files as a whole."""
@@ -114,6 +118,16 @@ class Rest:
     async def delete(self, channel: str, message: str) -> None:
         """Delete a message of ours."""
         await self._bounded(message, lambda: self._http.delete_message(channel, message))
+
+    async def awake(self, channel: str, change: Callable[[], Awaitable[T]]) -> T:
+        """Change what stands in a channel; a thread that was archived is woken for it, as Discord changes nothing in one."""
+        try:
+            return await change()
+        except discord.HTTPException as error:
+            if error.code != _ARCHIVED:
+                raise
+        await self._bounded(f"{channel} awake", lambda: self._http.edit_channel(channel, archived=False))
+        return await change()
 
     async def open_thread(self, channel: str, message: str, name: str) -> str:
         """Open a thread on a message, for as long as the channel's threads are; its id is the message's."""
@@ -166,24 +180,41 @@ class Rest:
         with letter.parameters(attachments=[each.opened() for each in letter.files]) as parameters:
             await self._http.edit_message(channel, message, params=parameters)
 
-    async def _bounded(self, key: str, make: Callable[[], Coroutine[Any, Any, T]], within_s: float | None = None) -> T:
-        """Give a call so long; then it goes on alone, and the next one under its key waits for it first.
+    async def _bounded(
+        self,
+        key: str,
+        make: Callable[[], Coroutine[Any, Any, T]],
+        within_s: float | None = None,
+        *,
+        joins: bool = False,
+    ) -> T:
+        """Give a call so long; then it goes on alone, and the next one under its key waits for it first, or `joins` it.
 
         It is never cancelled: in a limit on everything discord.py would keep its gate shut for good.
         """
-        if self._client.user is None or self._client.is_closed():
-            raise PlatformDown("not logged in")
         try:
             async with asyncio.timeout(within_s or self._talk_s):
-                if (earlier := self._running.get(key)) is not None:
-                    await asyncio.wait([earlier])
-                return await asyncio.shield(self._started(key, make()))
+                call = await self._begun(key, make, joins=joins)
+                await asyncio.wait([call])
+            if call.cancelled():
+                raise PlatformDown("it was closed meanwhile")
+            return call.result()
         except discord.HTTPException as error:
             if is_passing(error):
                 raise PlatformDown(f"Discord answered {error.status}") from None
             raise
         except (discord.RateLimited, aiohttp.ClientError, OSError) as error:
             raise PlatformDown(type(error).__name__) from None
+
+    async def _begun(self, key: str, make: Callable[[], Coroutine[Any, Any, T]], *, joins: bool) -> asyncio.Task[T]:
+        """Return the call that runs: a key has one at a time."""
+        while (earlier := self._running.get(key)) is not None:
+            if joins:
+                return earlier
+            await asyncio.wait([earlier])
+        if self._is_closed or self._client.user is None or self._client.is_closed():
+            raise PlatformDown("not logged in")
+        return self._started(key, make())
 
     def _started(self, key: str, call: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         def forget(task: asyncio.Task[T]) -> None:
