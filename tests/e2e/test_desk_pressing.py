@@ -577,7 +577,8 @@ async def test_where_anything_is_open_is_known(tmp_path: Path) -> None:
     async with opened(tmp_path) as lobby:
         assert await lobby.desk.open_scopes() == frozenset()
         await lobby.accepted()
-        await lobby.at(State.KEPT, **ELSEWHERE)
+        await lobby.at(State.DELIVERING, **ELSEWHERE)
+        await lobby.at(State.KEPT, **ELSEWHERE | {"scope": "board/8"})
         await lobby.at(State.DELIVERED, **ELSEWHERE | {"scope": "board/7"})
         assert await lobby.desk.open_scopes() == {"board/1", "board/9"}
 
