@@ -101,7 +101,8 @@ class ProviderServer:
 
     def ticket(self, key: str) -> str:
         """Return the ticket of the job that a paid call with this key made."""
-        return next(ticket for ticket, render in self.renders.items() if render.key == key)
+        with self._lock:
+            return next(ticket for ticket, render in self.renders.items() if render.key == key)
 
     # -- what the handler does
 
