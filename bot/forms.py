@@ -110,12 +110,13 @@ def _range(usual: Usual) -> str:
 
 
 def form(ports: Ports, choices: Choices, origin: Origin, *, title: str, about: str = "", hint: str = "") -> Form:
-    """Return the form for a new video, filled in with what its origin says; it asks for a picture where that has none."""
+    """Return the form for a new video, filled in with what its origin says; it asks for a picture where that has none any more."""
     offers = _shown(ports, choices, needs_sound=origin.audio is not None)
     picks = _with_default(list(_sizes(ports, offers))[:MOST_PICKS], ports, origin)
     return Form(
         title=title,
-        origin=origin.id if origin.has_picture else "",
+        origin=origin.id,
+        needs_picture=not origin.has_picture,
         about=about,
         prompt=origin.prompt,
         prompt_needed=any(offer.spec.prompt_required for offer in offers),

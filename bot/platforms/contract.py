@@ -164,12 +164,13 @@ class Pick:
 class Form:
     """What a person fills in: a sentence, one of `picks`, and the files that are still missing.
 
-    `origin` is the job or draft that has the picture already, empty where the form must ask for one; `hint` says what
-    is left to this person.
+    `origin` is the job or draft that it starts from, empty where it starts from nothing; `hint` says what is left to this
+    person.
     """
 
     title: str
     origin: str = ""
+    needs_picture: bool = True
     about: str = ""
     prompt: str = ""
     prompt_needed: bool = True

@@ -137,7 +137,7 @@ async def test_without_a_picture_the_sentence_is_kept_and_the_form_asks_for_it(t
         assert "Your sentence is kept." in words(told)
         answer = await lobby.press("edit", of(told, "Edit"))
         assert answer.form is not None
-        assert (answer.form.origin, answer.form.prompt) == ("", "the boat leaves")
+        assert (answer.form.needs_picture, answer.form.prompt) == (True, "the boat leaves")
 
 
 async def test_a_limit_says_when_there_is_room_and_trying_again_then_works(tmp_path: Path) -> None:

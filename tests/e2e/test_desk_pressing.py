@@ -166,13 +166,16 @@ async def test_again_leaves_out_what_only_an_admin_may_set(tmp_path: Path) -> No
 async def test_once_the_picture_is_swept_again_asks_for_it(tmp_path: Path) -> None:
     """With all the rest filled in."""
     async with opened(tmp_path) as lobby:
-        job = await lobby.at(State.DELIVERED, options={"duration": "10"})
+        finer = {"duration": "10", "negative_prompt": "people"}
+        job = await lobby.at(State.DELIVERED, model="wan2.6", options=finer)
         await lobby.bot.ports.blobs.remove(job.inputs[0].blob)
         for verb in ("again", "edit"):
             found = await form(lobby, verb, job.id)
-            assert (found.origin, found.prompt) == ("", "a slow zoom")
+            assert (found.origin, found.needs_picture, found.prompt) == (job.id, True, "a slow zoom")
             assert "Add it once more" in found.about
-            assert next(pick.value for pick in found.picks if pick.is_default) == "wan2.5@imagined/720p/10"
+            assert next(pick.value for pick in found.picks if pick.is_default) == "wan2.6@other/720p/10"
+        sent = await lobby.accepted(origin=found.origin, model="wan2.6@other", options={"duration": "5"})
+        assert sent.request["options"] == finer | {"duration": "5"}
 
 
 async def test_edit_opens_the_form_filled_in_with_its_picture_kept(tmp_path: Path) -> None:
@@ -180,7 +183,7 @@ async def test_edit_opens_the_form_filled_in_with_its_picture_kept(tmp_path: Pat
     async with opened(tmp_path, user_limit="5/day") as lobby:
         job = await lobby.at(State.DELIVERED, model="wan2.5")
         found = await form(lobby, "edit", job.id, user=BEN)
-        assert (found.origin, found.prompt) == (job.id, "a slow zoom")
+        assert (found.origin, found.needs_picture, found.prompt) == (job.id, False, "a slow zoom")
         assert found.hint == "You have 5 of 5 videos left today."
         sent = await lobby.accepted(
             user=BEN, image=None, origin=job.id, prompt="faster", model="wan2.5@imagined", options={"duration": "5"}

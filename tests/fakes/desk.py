@@ -111,7 +111,14 @@ class Desk:
 
 def form(origin: str = "", prompt: str = "") -> Form:
     """Return a form as the core makes one."""
-    return Form(title="Animate a picture", origin=origin, prompt=prompt, picks=PICKS, hint="You have 3 videos left.")
+    return Form(
+        title="Animate a picture",
+        origin=origin,
+        needs_picture=not origin,
+        prompt=prompt,
+        picks=PICKS,
+        hint="You have 3 videos left.",
+    )
 
 
 def _bytes(path: Path | None) -> bytes | None:

@@ -172,7 +172,7 @@ class Front:
         """Answer a button by its custom id alone, so that those of messages before a restart work too."""
         mark, verb, of = [*data["custom_id"].split(":", 2), "", ""][:3]
         if mark == _BUTTON:
-            await self._soon(asked, self._pressed(asked, verb, of), _modal)
+            await self._soon(asked, self._pressed(asked, verb, of), forms.modal)
 
     async def _pressed(self, asked: Asked, verb: str, of: str) -> Answer:
         return await self._desk.press(Press(**await self._about(asked), verb=verb, of=of))
@@ -182,14 +182,14 @@ class Front:
         message = data["resolved"]["messages"][data["target_id"]]
         media = asking.media_of(message)
         if media.is_forward and media.is_empty:
-            await respond(asked, Answer(message=_no_media()), _modal)
+            await respond(asked, Answer(message=_no_media()), forms.modal)
             return
         key = "" if media.is_empty else f"D{asked.id}"
         words = forms.about_media(media, _author(message))
 
         def draw(form: Form) -> Modal:
-            ours = replace(form, origin=key, title=commands.ANIMATE_THIS)
-            return forms.modal(ours, needs_picture=media.picture is None, about=words)
+            ours = replace(form, origin=key, needs_picture=media.picture is None, title=commands.ANIMATE_THIS)
+            return forms.modal(ours, words)
 
         await self._soon(asked, self._form(asked), draw)
         if key and asked.response.type is discord.InteractionResponseType.modal:
@@ -218,10 +218,6 @@ class Front:
         about = await self._about(asked)
         asks = {"prompt": told.prompt, "model": told.model, "options": told.options, "origin": told.origin}
         return await self._bringer.ask(about, told.image, told.audio, **asks)
-
-
-def _modal(form: Form) -> Modal:
-    return forms.modal(form, needs_picture=not form.origin)
 
 
 # -- what Discord sends

@@ -23,21 +23,21 @@ _Part = discord.ui.Item[Any]
 _SAYS_HOW = later("the boat leaves the bay, slow pull back")
 
 
-def modal(form: Form, *, needs_picture: bool, about: str = "") -> discord.ui.Modal:
+def modal(form: Form, about: str = "") -> discord.ui.Modal:
     """Draw the form, at most five rows, `about` being marked up already; what is filled in comes after a restart too."""
     drawn = discord.ui.Modal(
         title=cut(form.title, _TITLE_CHARS), custom_id=f"{PREFIX}{form.origin or '-'}", timeout=None
     )
-    for row in _rows(form, about or markup.written((form.about,)), needs_picture=needs_picture):
+    for row in _rows(form, about or markup.written((form.about,))):
         drawn.add_item(row)
     drawn.stop()
     return drawn
 
 
-def _rows(form: Form, about: str, *, needs_picture: bool) -> Iterator[_Part]:
+def _rows(form: Form, about: str) -> Iterator[_Part]:
     if about:
         yield discord.ui.TextDisplay(about)
-    if needs_picture:
+    if form.needs_picture:
         yield _label(tr("Picture"), tr("JPEG, PNG, WebP or HEIC."), _upload("image", required=True))
     says_how = tr("One or two sentences: what moves, what the camera does.")
     yield _label(tr("How should it move?"), says_how, _words(form))
