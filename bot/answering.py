@@ -34,7 +34,7 @@ async def refusal(ports: Ports, asking: Asking, refused: Refused) -> Message:
     if draft is None:
         return Message(head=head, text=text, small=(tr("Nothing was charged."),))
     if asking.is_told_apart:
-        again = tr("Nothing was charged. To try again, mention me there once more or use `/animate`.")
+        again = tr("Nothing was charged. To try again, use `/animate` or mention me once more.")
         return Message(head=head, text=text, quote=draft.request.get("prompt", ""), small=(again,))
     others = list(refused.facts.get("others") or ())[: sayings.MOST_SWITCHES]
     switches = sayings.switches([await _other(ports, draft, name) for name in others])

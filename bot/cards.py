@@ -29,7 +29,7 @@ from bot.platforms.contract import (
     Style,
     Text,
 )
-from bot.platforms.errors import PlatformError
+from bot.platforms.errors import PlatformDown, PlatformError
 from bot.ports import Ports
 from bot.schedule import Usual
 from bot.stills import Stills
@@ -241,6 +241,7 @@ class Cards:
                     async with asyncio.timeout(_SHOWN_S):
                         stands = await platform.show_card(made, standing)
             except (PlatformError, TimeoutError) as error:
+                await self._keep_standing(job_id, error)
                 log.warning("a card waits for its platform", extra={"job": job_id, "why": type(error).__name__})
                 return False
             if version is not None or stands != standing:
@@ -249,6 +250,11 @@ class Cards:
             if job.state in FINAL:
                 self._stills.forget(job)
             return True
+
+    async def _keep_standing(self, job_id: str, error: Exception) -> None:
+        """Keep where a card stands that could not be shown as a whole; it stays owed."""
+        if isinstance(error, PlatformDown) and error.standing:
+            await self._ports.store.said(job_id, Notice.CARD, json.dumps(dict(error.standing)))
 
     async def still(self, job: Job) -> Picture | None:
         """Return the small picture that stands for a job now, where there is one."""

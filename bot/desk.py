@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import fields as fields_of
 from dataclasses import replace
 from functools import wraps
@@ -19,16 +20,16 @@ from bot.origins import CONTINUES, Origin, draft_id, is_changed, known_job, orig
 from bot.platforms.contract import Answer, Asking, Command, Field, Form, Message, Order, Pick, Press
 from bot.ports import Ports
 from bot.powers import may_know, may_see, may_steer
+from bot.presence import Presence
 from bot.refusals import Refused
 from bot.sayings import plain
 from bot.steering import Steering
 from storage.contract import Draft, Job, Refusal
 from storage.errors import Unknown
-from storage.states import FINAL, State
+from storage.states import State
 
 SAME_PRESS_S = 10.0
 _GONE_PICTURE = later("The picture is not kept any more. Add it once more; the rest is filled in.")
-_AT_ONCE = 500
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
 
@@ -80,6 +81,7 @@ class Desk:
         self._ports, self._intake, self._platform, self._wake = ports, intake, platform, wake
         self._presses = Presses(ports.monotonic)
         self._steering = steering = Steering(ports, wake, now_ms)
+        self._presence = Presence(ports, platform, steering)
         self._admin = Admin(ports, intake, now_ms)
         self._told: Mapping[str, Callable[[Press, Job], Awaitable[Message]]] = {
             "cancel": steering.cancel,
@@ -116,12 +118,12 @@ class Desk:
 
     @_in_their_language
     async def ask(self, command: Command) -> Answer:
-        """Accept a command, or say privately why not; a draft becomes at most one job, what was changed since another."""
+        """Accept a command, or say privately why not; a draft becomes one job; what was changed since, or came to nothing, another."""
         draft = await own_draft(self._ports, command, command.origin)
         if draft is None or draft.job is None:
             return await self._asked(command)
         job = await self._ports.store.job(draft.job)
-        if is_changed(command, job):
+        if is_changed(command, job) or job.state in {State.FAILED, State.CANCELLED}:
             return await self._asked(replace(command, origin=job.id))
         asked = plain(tr("You asked for this already."), tr("It is job {job}.", job=job.id))
         return Answer(job=job.id, message=asked)
@@ -331,32 +333,17 @@ class Desk:
         self, scope: str, name: str, lacks: tuple[str, ...], locale: str = "", *, is_own: bool = False
     ) -> Message:
         """Return what whoever added the bot reads first; that it was removed once is mended."""
-        await self._ports.store.unwarn(f"removed:{scope}")
+        await self._presence.back(scope)
         with speaking(locale):
             return await showing.installed(self._ports, scope, name, lacks, is_own=is_own)
 
-    async def open_scopes(self) -> frozenset[str]:
-        """Return the scopes of this platform that have anything open."""
-        return frozenset(job.subjects.scope.removeprefix("scope:") for job in await self._open())
+    async def present(self, scopes: AbstractSet[str]) -> None:
+        """Take it that the bot is in these scopes, and was removed from all others."""
+        await self._presence.settle(scopes)
 
     async def removed(self, scope: str) -> None:
         """End what a scope that removed the bot still has open, and tell operators."""
-        ending = [job for job in await self._open() if job.subjects.scope == f"scope:{scope}"]
-        for job in ending:
-            await self._steering.end(job, "the bot was removed")
-        await self._ports.store.warn(f"removed:{scope}", scope=scope, jobs=len(ending))
-
-    async def _open(self) -> list[Job]:
-        """Return this platform's jobs that something is still to be done for; a kept video waits for its person."""
-        states = set(State) - FINAL - {State.KEPT}
-        return [job for state in states async for job in self._in(state) if job.place.platform == self._platform]
-
-    async def _in(self, state: State) -> AsyncIterator[Job]:
-        skip = 0
-        while batch := await self._ports.store.jobs(state=state, most=_AT_ONCE, skip=skip):
-            for job in batch:
-                yield job
-            skip += _AT_ONCE
+        await self._presence.left(scope)
 
     def fields(self) -> tuple[Field, ...]:
         """Return the options of a request, those that every offer has first."""

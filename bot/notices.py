@@ -99,7 +99,9 @@ def _how(job: Job, trail: Iterable[Trail]) -> Text:
 def _failed(job: Job, trail: Iterable[Trail]) -> Message:
     head, dot, rest = failure(job).partition(". ")
     line = decision(trail)
-    by_whom = () if line is None or job.failure != Kind.DECLINED else (*by_whom_decided(job, line), " ")
+    by_whom: Text = ()
+    if line is not None and job.failure == Kind.DECLINED:
+        head, dot, by_whom = tr("It was declined."), "", (*by_whom_decided(job, line), " ")
     edit = Action(label=tr("Edit and try again"), verb="edit", of=job.id)
     again = (Action(label=tr("Again"), verb="again", of=job.id),) if job.failure in _AGAIN_HELPS else ()
     return _message(job, head + dot.strip(), (*by_whom, rest) if rest else by_whom, edit, *again, _details(job))

@@ -76,7 +76,9 @@ def _waiting(job: Job, around: Around) -> Phrase:
     match job.state:
         case State.HELD:
             past = told(": it goes past the budget. Without an answer it ends {at}.", at=held_until(job))
-            return tr("Waiting for an admin"), past
+            return tr("Waiting for an admin") if job.is_for_admins else tr(
+                "Waiting for the people who run this bot"
+            ), past
         case State.QUEUED:
             return _in_line(job, around)
         case State.UNSURE:
@@ -162,7 +164,7 @@ def _ended(job: Job, around: Around) -> Phrase:
             return tr("Cancelled."), (_all_the_same(job),)
     head = tr(_FAILED[Kind(job.failure or Kind.INTERNAL)], who=provider(job.offer))
     if job.failure == Kind.DECLINED and around.decided is not None:
-        return head, (*by_whom_decided(job, around.decided), " ", _all_the_same(job))
+        return tr("Declined."), (*by_whom_decided(job, around.decided), " ", _all_the_same(job))
     return head, (_all_the_same(job),)
 
 

@@ -32,4 +32,6 @@ def _is_theirs(asking: Asking, job: Job) -> bool:
 
 
 def _in_its_channel(asking: Asking, job: Job) -> bool:
-    return asking.channel is not None and job.subjects.channel == f"channel:{asking.channel}"
+    """Tell whether they ask in the channel where it was asked for, or where its video was collected."""
+    was_asked = asking.channel is not None and job.subjects.channel == f"channel:{asking.channel}"
+    return was_asked or (job.place.server, job.place.channel) == (asking.spot.server, asking.spot.channel)

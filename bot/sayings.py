@@ -242,7 +242,7 @@ def discarded(job: Job) -> Message:
 
 def held(job: Job) -> Message:
     return plain(
-        tr("Waiting for an admin."),
+        tr("Waiting for an admin.") if job.is_for_admins else tr("Waiting for the people who run this bot."),
         tr(
             "You asked for one video over the budget, {price}. Without an answer it ends after 7 days. Nothing was charged.",
             price=about(job.price_usd_micros),

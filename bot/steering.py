@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 from bot import notices, sayings
 from bot.choices import chosen
 from bot.delivery import DENIED, collected, priced
+from bot.intake import place_of
 from bot.language import later, speaking, tr
 from bot.platforms.contract import Action, Asking, Message, Press, Style
 from bot.platforms.errors import PlaceGone, PlatformDown, PlatformError, TooBig
@@ -107,8 +108,7 @@ class Steering:
             return plain(tr("You may not approve this."), tr("Only an admin here can."))
         if job.state is not State.HELD:
             return await self._decided(job)
-        set_by_admin = (job.budget or "").rpartition(" ")[2].startswith("scope:")
-        if not (press.is_operator or set_by_admin):
+        if not (press.is_operator or job.is_for_admins):
             return plain(tr("You may not approve this."), tr("Only the people who run this bot can."))
         facts = Facts(by=f"user:{press.user}", rules=self._ports.settings.rules)
         try:
@@ -162,7 +162,8 @@ class Steering:
         except PlatformError:
             return plain(tr("It could not be posted just now."), tr("Try again in a moment. The video is kept."))
         with contextlib.suppress(Stale):
-            facts = Facts(by=f"user:{asking.user}", message=reference)
+            place = place_of(job.place.platform, asking)
+            facts = Facts(by=f"user:{asking.user}", message=reference, place=place)
             await self._ports.store.record(Move(job=job.id, expected=State.KEPT, event=Event.COLLECTED, facts=facts))
         cost = job.price_usd_micros if job.cost_usd_micros is None else job.cost_usd_micros
         return plain(tr("Here it is."), priced(cost))

@@ -47,18 +47,20 @@ def choice_undone(name: str, before: Any, after: Any, now: Any) -> Any:
     """Return the value of a choice without what an order changed; None where there is none.
 
     Raises:
-        Overtaken: it was changed since; so is a list that was lifted, as one of its names alone would close it again.
+        Overtaken: it was changed since; so is a list that was lifted, as one of its names alone would close it again, or
+            that would lose its last name, as an empty one lets everybody in.
     """
-    is_turned = bool(now) is not bool(after) and now != before
-    if name in _OPEN_WHERE_EMPTY and is_turned:
+    was, left, stands = (_parts(name, each) for each in (before, after, now))
+    back = undone(was, left, stands)
+    is_turned = bool(stands) is not bool(left) and stands != was
+    if name in _OPEN_WHERE_EMPTY and (is_turned or (was and not back)):
         raise Overtaken
-    back = undone(_parts(name, before), _parts(name, after), _parts(name, now))
     return back or None if name in _LISTS else back.get("")
 
 
 def _parts(name: str, value: Any) -> Parts:
     if name in _LISTS:
-        return value or {}
+        return value if isinstance(value, dict) else {each: each for each in value or ()}
     return {} if value is None else {"": value}
 
 

@@ -201,6 +201,11 @@ class Job:
         return next((priced.usd_micros for priced in self.route if priced.offer == self.offer), None)
 
     @property
+    def is_for_admins(self) -> bool:
+        """Whether the budget in its way was set by its scope's own admins, who may let it past; else operators alone may."""
+        return (self.budget or "").rpartition(" ")[2].startswith("scope:")
+
+    @property
     def age_ms(self) -> int:
         """How long it has been in its state, as far as its own dues tell."""
         return (self.due_at_ms or self.state_since_ms) - self.state_since_ms
@@ -213,7 +218,10 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What a move learned; only what its event can know is given. A ticket that was `heard` is the provider's own word."""
+    """What a move learned; only what its event can know is given. A ticket that was `heard` is the provider's own word.
+
+    `place` is where a video was collected: the job's own from then on.
+    """
 
     kind: str | None = None
     detail: str = ""
@@ -231,6 +239,7 @@ class Facts:
     result_bytes: int | None = None
     keep_ms: int | None = None
     message: str | None = None
+    place: Place | None = None
     by: str | None = None
     heard: bool = False
     rules: HouseRules | None = None

@@ -21,6 +21,7 @@ _SAID = {
     "spend_assumed": "nobody knows what a job cost, so that its price is assumed",
     "billed_above_reservation": "a bill was higher than what was reserved",
     "late_answer": "an answer to a paid call came too late to be used",
+    "held": "somebody waits for you to approve or decline a request over the budget",
     "removed": "{of} removed the bot, and its jobs were ended",
     "poison": "a request silenced three workers and was ended",
 }

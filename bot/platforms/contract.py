@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -350,8 +351,8 @@ class Desk(Protocol):
     ) -> Message:
         """Return what whoever added the bot reads first, in the language of the place; `is_own` as in an asking."""
 
-    async def open_scopes(self) -> frozenset[str]:
-        """Return the scopes of this platform that have anything open."""
+    async def present(self, scopes: AbstractSet[str]) -> None:
+        """Take it that the bot is in these scopes, and was removed from all others."""
 
     async def removed(self, scope: str) -> None:
         """End what a scope that removed the bot still has open, and tell operators."""
@@ -402,7 +403,7 @@ class ChatPlatform(Protocol):
         Without a `standing` it is posted, and known again after a crash; what cannot be shown is let go.
 
         Raises:
-            PlatformDown: try again later.
+            PlatformDown: try again later, from the `standing` that it tells where that has changed.
         """
 
     async def show_video(self, parcel: Parcel) -> str:

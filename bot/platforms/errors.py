@@ -6,6 +6,8 @@ PlatformError
 └── PlatformDown   nobody: it is tried again
 """
 
+from collections.abc import Mapping
+
 
 class PlatformError(Exception):
     """The platform did not do what was asked."""
@@ -24,4 +26,8 @@ class TooBig(PlatformError):
 
 
 class PlatformDown(PlatformError):
-    """The platform does not answer, or has no room just now."""
+    """The platform does not answer, or has no room just now; `standing` is where a card stands by then, if that changed."""
+
+    def __init__(self, why: str = "", *, standing: Mapping[str, str] | None = None) -> None:
+        super().__init__(why)
+        self.standing = standing

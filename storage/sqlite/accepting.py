@@ -19,6 +19,7 @@ from storage.sqlite.rows import (
     HELD_MS,
     NEW_JOB,
     Columns,
+    alert,
     dump,
     dump_place,
     dump_route,
@@ -161,6 +162,8 @@ def hold(db: sqlite3.Connection, draft: str, now: int) -> Job | Refusal:
     job = _insert_job(db, acceptance, route, State.HELD, now, budget)
     db.execute(_NOTE_JOB, (job.id, draft, acceptance.subjects.user))
     db.execute("UPDATE commands SET job = ? WHERE draft = ?", (job.id, draft))
+    if not job.is_for_admins:
+        alert(db, f"held:{job.id}", now, job.id)
     return job
 
 

@@ -66,12 +66,18 @@ def owed(db: sqlite3.Connection, now: int, *, platforms: Sequence[str], most: in
     ]
 
 
-def said(db: sqlite3.Connection, job: str, notice: Notice, reference: str, version: int | None) -> None:
-    """Note where it stands now and cross it out, a card only where it is still owed as that version."""
+def said(db: sqlite3.Connection, job: str, notice: Notice, reference: str, version: int | None, now: int) -> None:
+    """Note where it stands now and cross it out, a card only where it is still owed as that version.
+
+    A question that was decided while it was being asked is due at once to say so.
+    """
     db.execute(
-        """UPDATE messages SET reference = ?, due_at = CASE WHEN purpose = 'card' AND version IS NOT ? THEN due_at END
-        WHERE job = ? AND purpose = ?""",
-        (reference, version, job, notice),
+        """UPDATE messages SET reference = :reference, due_at = CASE
+            WHEN purpose = 'card' AND version IS NOT :version THEN due_at
+            WHEN purpose = 'approval' AND reference = '' AND :reference != ''
+                AND (SELECT state FROM jobs WHERE id = job) != 'held' THEN :now END
+        WHERE job = :job AND purpose = :purpose""",
+        {"reference": reference, "version": version, "now": now, "job": job, "purpose": notice},
     )
 
 

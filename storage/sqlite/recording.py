@@ -14,6 +14,7 @@ from storage.sqlite.rows import (
     alert,
     clock_at,
     columns_of,
+    dump_place,
     read_job,
     remember_blobs,
     route_of,
@@ -147,6 +148,7 @@ def _tell(db: sqlite3.Connection, after: Columns, row: Row, facts: Facts, now: i
     detail = facts.by if row.event in _DECISIONS else None
     write_event(db, after["id"], now, row.event, row.source, row.target, detail or facts.detail)
     if row.source is State.HELD:
+        db.execute("DELETE FROM alerts WHERE cause = ?", (f"held:{after['id']}",))
         notices.owe_anew(db, after["id"], Notice.APPROVAL, now)
     if after["has_card"]:
         notices.owe_card(db, after["id"], now)
@@ -203,19 +205,23 @@ def _learned(before: Columns, row: Row, facts: Facts, now: int, *, by_hand: bool
         columns |= {"detail": facts.detail, "provider_place": facts.provider_place}
     if row.target in FINAL:
         columns.pop("offer", None)
-    if facts.deadline_ms is not None and not (row.source is State.UNSURE and before["deadline_at"] is not None):
-        columns["deadline_at"] = now + facts.deadline_ms
-    if facts.retention_ms is not None:
-        columns["retention_at"] = now + facts.retention_ms
-    if facts.keep_ms is not None:
-        columns["keep_until"] = now + facts.keep_ms
     if row.target is State.FAILED:
         columns |= {"failure": (row.kind or Kind(facts.kind or "")).value, "detail": facts.detail}
     if row.event is Event.DISCARDED:
         columns["discarded_by"] = facts.by
+    if facts.place is not None:
+        columns["place"] = dump_place(facts.place)
     if row.spend in {Spend.BILL, Spend.ASSUME}:
         columns["cost_usd_micros"], columns["cost_assumed"] = _bill(before, row, facts)
-    return columns
+    return columns | _clocks(before, row, facts, now)
+
+
+def _clocks(before: Columns, row: Row, facts: Facts, now: int) -> dict[str, object]:
+    """Return until when the move gives anybody time; an unsure job's deadline is not put off."""
+    given = {"deadline_at": facts.deadline_ms, "retention_at": facts.retention_ms, "keep_until": facts.keep_ms}
+    if row.source is State.UNSURE and before["deadline_at"] is not None:
+        del given["deadline_at"]
+    return {name: now + span_ms for name, span_ms in given.items() if span_ms is not None}
 
 
 def _price(job: Columns) -> int:

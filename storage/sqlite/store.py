@@ -116,7 +116,7 @@ class SqliteStore:
         return await self._write(lambda db: notices.owed(db, self._clock(), platforms=platforms, most=most))
 
     async def said(self, job: str, notice: Notice, reference: str, *, version: int | None = None) -> None:
-        await self._write(lambda db: notices.said(db, job, notice, reference, version))
+        await self._write(lambda db: notices.said(db, job, notice, reference, version, self._clock()))
 
     async def deleted(self, job: str, *, by: str) -> None:
         await self._write(lambda db: notices.deleted(db, job, by, self._clock()))

@@ -312,6 +312,19 @@ class TestThread:
         assert (standing["thread"], standing["progress"]) == (str(thread.id), str(words.id))
         assert "usually" not in world.cards()[0].text
 
+    async def test_one_that_was_opened_as_the_card_failed_is_remembered(self, world: World) -> None:
+        """Else the video would go past it, and its words would promise one for ever."""
+        async with world.bot() as posting:
+            before = await posting.show_card(world.card(), {})
+            lost = world.server.fault("PATCH", f"/channels/{world.general.id}/messages/*", status=503, times=9)
+            with pytest.raises(PlatformDown) as down:
+                await posting.show_card(world.card(head="Rendering", progress=RENDERING), before)
+            lost.times = 0
+            standing = down.value.standing or {}
+            assert standing["thread"] == str(world.thread().id)
+            await posting.show_card(world.card(head="Done in 58 s", is_over=True), standing)
+        assert world.server.messages(world.thread()) == []
+
     async def test_words_that_come_too_fast_are_let_go(self, world: World) -> None:
         """The newest win once the last have stood for five seconds."""
         async with world.bot() as posting:

@@ -423,7 +423,7 @@ async def test_what_people_look_at_is_found_by_an_index(story: Story, db: sqlite
     db.set_trace_callback(seen.append)
     notices.owe_card(db, job.id, now)
     notices.owed(db, now, platforms=["discord"], most=10)
-    notices.said(db, job.id, Notice.CARD, "7", 1)
+    notices.said(db, job.id, Notice.CARD, "7", 1, now)
     viewing.references(db, job.id)
     viewing.jobs(db, now, user=ANA, state=None, most=5, skip=5)
     ruling.choices(db, SCOPE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -66,11 +66,14 @@ class Hall:
     """A platform with cards: it remembers all but private words, and goes wrong as `trouble` says.
 
     `posts` has a line for each video that was posted; `takes_bytes` is the largest that it takes.
+    Something happens `meanwhile`, as a notice is posted.
     """
 
     posted: dict[str, Parcel] = field(default_factory=dict)
     posts: list[str] = field(default_factory=list)
     takes_bytes: int | None = None
+    card_trouble: PlatformError | None = None
+    meanwhile: Callable[[], Awaitable[object]] | None = None
     cards: dict[str, Card] = field(default_factory=dict)
     announced: list[Notice] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
@@ -100,10 +103,14 @@ class Hall:
     async def announce(self, notice: Notice) -> str:
         if self.trouble is not None:
             raise self.trouble
+        if self.meanwhile is not None:
+            await self.meanwhile()
         self.announced.append(notice)
         return f"{notice.job}:{notice.what}"
 
     async def show_card(self, card: Card, standing: Standing) -> Standing:
+        if self.card_trouble is not None:
+            raise self.card_trouble
         self.cards[card.job] = card
         return {"card": card.job}
 

@@ -182,6 +182,8 @@ async def test_what_was_changed_since_is_another_video(tmp_path: Path) -> None:
         assert again.message.head == "You asked for this already."
         changed = await lobby.accepted(**sent | {"prompt": "pan left"})
         assert changed.id != first.job
+        await lobby.told("cancel", first.job)
+        assert (await lobby.accepted(**sent)).id not in {first.job, changed.id}
         assert [each.role for each in changed.inputs] == ["image"]
 
 
@@ -303,10 +305,16 @@ async def test_what_an_operator_set_only_an_operator_passes(tmp_path: Path) -> N
         told = await lobby.refused()
         assert "The people who run this bot can let this one video through" in words(told)
         held = await lobby.press("ask", of(told, "Ask for approval"))
+        assert held.message is not None
+        assert held.message.head == "Waiting for the people who run this bot."
+        await lobby.speak()
+        assert lobby.hall.cards[held.job].head == "Waiting for the people who run this bot"
+        assert [alert.cause for alert in await lobby.bot.store.alerts()] == [f"held:{held.job}"]
         assert "Only the people who run this bot can" in words(
             await lobby.told("approve", held.job, user=ADA, is_admin=True)
         )
         assert (await lobby.told("approve", held.job, is_operator=True)).head == "Approved."
+        assert await lobby.bot.store.alerts() == []
 
 
 async def test_another_budget_in_the_way_is_named_and_the_request_keeps_waiting(tmp_path: Path) -> None:
@@ -416,7 +424,7 @@ async def test_a_refusal_that_is_read_elsewhere_has_no_button_that_needs_the_pla
         told = await lobby.refused(lacks=("Attach Files",), is_told_apart=True)
         assert labels(told) == []
         assert told.quote == "a slow zoom"
-        assert "mention me there once more" in words(told)
+        assert "mention me once more" in words(told)
 
 
 async def test_of_whom_is_not_served_no_form_is_opened_and_no_file_kept(tmp_path: Path) -> None:

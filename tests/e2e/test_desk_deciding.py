@@ -78,6 +78,21 @@ async def test_a_request_that_was_withdrawn_asks_nobody_any_more(tmp_path: Path)
         assert f"It was withdrawn [{at_ms}]." in words(await lobby.told("approve", job.id, **ADMIN))
 
 
+async def test_a_request_withdrawn_while_admins_are_asked_asks_them_no_more(tmp_path: Path) -> None:
+    """In the very moment in which the question is posted."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("budget", amount="0.30")
+        await lobby.order("approvals", switch="on")
+        await lobby.order("alerts", channel="board/4", name="#ops")
+        answer = await lobby.press("ask", of(await lobby.refused(), "Ask for approval"))
+        lobby.hall.meanwhile = lambda: lobby.told("cancel", answer.job)
+        await lobby.speak()
+        lobby.hall.meanwhile = None
+        await lobby.speak()
+        assert labels(asked(lobby)) == ["Details"]
+        assert "It was withdrawn" in words(asked(lobby))
+
+
 async def test_who_asked_reads_who_declined_and_when(tmp_path: Path) -> None:
     """On the card, and in what rings them."""
     async with opened(tmp_path) as lobby:
@@ -86,11 +101,11 @@ async def test_who_asked_reads_who_declined_and_when(tmp_path: Path) -> None:
         await lobby.speak()
         by_whom = (Named(f"user:{ADA}"), " decided so ", Moment(lobby.clock()), ".")
         card = lobby.hall.cards[job.id]
-        assert (card.head, card.text) == ("Declined by an admin.", (*by_whom, " ", "Nothing was charged."))
+        assert (card.head, card.text) == ("Declined.", (*by_whom, " ", "Nothing was charged."))
         [told] = [notice for notice in lobby.hall.announced if notice.what == "outcome"]
         assert told.user == ANA
         assert (told.message.head, told.message.text) == (
-            "An admin declined it.",
+            "It was declined.",
             (*by_whom, " ", "Nothing was charged."),
         )
 

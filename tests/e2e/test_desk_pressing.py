@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,15 @@ from PIL import Image
 from bot import sayings
 from bot.platforms.contract import Form, Moment, Named, Spot, Style
 from bot.platforms.errors import PlaceGone, PlatformDown, TooBig
+from bot.speaking import speak
 from bot.steering import Steering
 from storage.contract import Facts, Job, Move
 from storage.states import Event, State
-from tests.e2e.lobby import ADA, ANA, BEN, ELSEWHERE, PRIVATELY, Lobby, labels, of, opened, words
+from tests.e2e.lobby import ADA, ANA, BEN, ELSEWHERE, HERE, PRIVATELY, Lobby, labels, of, opened, words
 from tests.fakes.provider_video import large
 
 MOD = {"user": ADA, "is_moderator": True}
+NEXT_DOOR: dict[str, Any] = {"channel": "board/3", "spot": Spot(server="1", channel="3")}
 OF_A_JOB = [
     "cancel",
     "keep",
@@ -319,11 +322,10 @@ async def test_details_are_for_who_can_read_the_channel(tmp_path: Path) -> None:
     """A sentence asked in one channel is not told in another."""
     async with opened(tmp_path) as lobby:
         job = await lobby.accepted()
-        other: dict[str, Any] = {"channel": "board/3"}
         for who in ({"user": BEN}, MOD):
-            assert "You may not see its details" in (await lobby.told("more", job.id, **other, **who)).head
-        assert (await lobby.told("more", job.id, **other)).quote == "a slow zoom"
-        assert (await lobby.told("more", job.id, **other, user=ADA, is_admin=True)).quote == "a slow zoom"
+            assert "You may not see its details" in (await lobby.told("more", job.id, **NEXT_DOOR, **who)).head
+        assert (await lobby.told("more", job.id, **NEXT_DOOR)).quote == "a slow zoom"
+        assert (await lobby.told("more", job.id, **NEXT_DOOR, user=ADA, is_admin=True)).quote == "a slow zoom"
 
 
 @pytest.mark.parametrize("verb", ["again", "edit", "continue"])
@@ -332,8 +334,8 @@ async def test_nobody_starts_from_what_they_cannot_read(tmp_path: Path, verb: st
     async with opened(tmp_path) as lobby:
         job = await lobby.at(State.DELIVERED)
         for who in ({"user": BEN}, MOD):
-            assert "nothing here any more" in (await lobby.told(verb, job.id, **who, channel="board/3")).head
-        assert (await lobby.press(verb, job.id, channel="board/3")).message != sayings.not_found()
+            assert "nothing here any more" in (await lobby.told(verb, job.id, **who, **NEXT_DOOR)).head
+        assert (await lobby.press(verb, job.id, **NEXT_DOOR)).message != sayings.not_found()
         assert (await lobby.press(verb, job.id, user=BEN)).message != sayings.not_found()
 
 
@@ -341,7 +343,7 @@ async def test_a_moderator_of_one_channel_decides_about_no_other(tmp_path: Path)
     """What somebody may do is read off where they press."""
     async with opened(tmp_path) as lobby:
         job = await lobby.accepted()
-        assert "You may not cancel" in (await lobby.told("cancel", job.id, **MOD, channel="board/3")).head
+        assert "You may not cancel" in (await lobby.told("cancel", job.id, **MOD, **NEXT_DOOR)).head
         assert (await lobby.told("cancel", job.id, **MOD)).head == "Cancelled."
 
 
@@ -421,12 +423,22 @@ async def test_a_kept_video_is_posted_once_however_often_it_is_asked_for_at_once
     """In two channels at the same moment, by a name typed as people do."""
     async with opened(tmp_path) as lobby:
         job = await kept(lobby)
-        there = {"channel": "board/5", "spot": Spot(server="1", channel="5")}
-        askings = [lobby.command(), lobby.command(**there)]
+        askings = [lobby.command(), lobby.command(**NEXT_DOOR)]
         told = await asyncio.gather(*(lobby.desk.collect(each, f" {job.id.lower()} ") for each in askings))
         assert sorted(message.head for message in told) == ["Here it is.", "It was posted already."]
         assert lobby.hall.posts == [job.id]
         assert "It cost $0.45." in words(told[0]) + words(told[1])
+
+
+async def test_who_reads_the_channel_where_it_was_collected_may_use_its_buttons(tmp_path: Path) -> None:
+    """They stand below it; so may who keeps order there, and still whoever reads where it was asked for."""
+    async with opened(tmp_path) as lobby:
+        job = await kept(lobby)
+        await lobby.told("collect", job.id, **NEXT_DOOR)
+        for where in (NEXT_DOOR, HERE):
+            assert (await lobby.told("more", job.id, **{**where, "user": BEN})).quote == "a slow zoom"
+        assert (await lobby.press("again", job.id, **NEXT_DOOR, user=BEN)).job
+        assert labels(await lobby.told("delete", job.id, **NEXT_DOOR, **MOD)) != []
 
 
 async def test_a_kept_video_that_is_too_big_here_is_made_smaller(tmp_path: Path) -> None:
@@ -575,15 +587,30 @@ async def test_a_scope_that_comes_back_is_no_alert_any_more(tmp_path: Path) -> N
             assert await lobby.bot.store.alerts() == []
 
 
-async def test_where_anything_is_open_is_known(tmp_path: Path) -> None:
-    """So that a platform can say which of these places it is in no more."""
+async def test_whatever_happened_while_nobody_heard_of_it_is_made_up_for(tmp_path: Path) -> None:
+    """A scope that it was removed from is ended, one that it came back to is no alarm any more, and a kept video waits."""
     async with opened(tmp_path) as lobby:
-        assert await lobby.desk.open_scopes() == frozenset()
-        await lobby.accepted()
-        await lobby.at(State.DELIVERING, **ELSEWHERE)
-        await lobby.at(State.KEPT, **ELSEWHERE | {"scope": "board/8"})
-        await lobby.at(State.DELIVERED, **ELSEWHERE | {"scope": "board/7"})
-        assert await lobby.desk.open_scopes() == {"board/1", "board/9"}
+        here, gone = await lobby.accepted(), await lobby.accepted(**ELSEWHERE)
+        kept_there = await kept(lobby, **ELSEWHERE | {"scope": "board/8"})
+        await lobby.desk.removed("board/5")
+        await lobby.desk.present({"board/1", "board/5"})
+        assert (await lobby.job(here.id)).state is State.PREPARING
+        assert (await lobby.job(gone.id)).state is State.CANCELLED
+        assert (await lobby.job(kept_there.id)).state is State.KEPT
+        assert [alert.cause for alert in await lobby.bot.store.alerts()] == ["removed:board/9"]
+
+
+async def test_what_was_opened_before_a_card_failed_is_kept(tmp_path: Path) -> None:
+    """And the card stays owed."""
+    async with opened(tmp_path) as lobby:
+        job = await lobby.accepted()
+        lobby.hall.card_trouble = PlatformDown("503", standing={"card": job.id, "thread": "7"})
+        await speak(lobby.bot.ports, lobby.bot.worker.cards)
+        assert json.loads((await lobby.bot.store.references(job.id))["card"]) == {"card": job.id, "thread": "7"}
+        lobby.hall.card_trouble = None
+        lobby.clock.forward(120_000)
+        await speak(lobby.bot.ports, lobby.bot.worker.cards)
+        assert job.id in lobby.hall.cards
 
 
 async def test_a_job_that_moves_while_its_scope_goes_is_ended_all_the_same(tmp_path: Path) -> None:

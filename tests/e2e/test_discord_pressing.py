@@ -377,14 +377,13 @@ async def test_a_server_that_removes_the_bot_is_ended(harbour: Harbour) -> None:
     assert harbour.desk.scopes == [("removed", f"discord/{harbour.guild.id}")]
 
 
-async def test_a_server_that_removed_the_bot_while_it_was_away_is_ended_too(tmp_path: Path) -> None:
-    """One that is only in an outage is not, nor are direct messages."""
+async def test_where_the_bot_is_is_told_once_it_is_connected(tmp_path: Path) -> None:
+    """A server that removed it while it was away is not among those; one that is only in an outage is."""
     with discord_here() as server:
         there, away, gone = (server.guild(name) for name in ("There", "Away", "Gone"))
         server.outage(away)
         server.remove_bot(gone)
-        scopes = {f"discord/{guild.id}" for guild in (there, away, gone)}
-        desk, platform = Desk(has_open=frozenset({*scopes, "discord/@me"})), platform_at(server, tmp_path)
+        desk, platform = Desk(), platform_at(server, tmp_path)
         async with running(platform, desk):
-            await server.until(lambda: desk.scopes)
-            assert desk.scopes == [("removed", f"discord/{gone.id}")]
+            await server.until(lambda: desk.is_in)
+            assert desk.is_in == {f"discord/{there.id}", f"discord/{away.id}", "discord/@me"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,7 +42,7 @@ class Desk:
     askings: list[tuple[str, Asking, str]] = field(default_factory=list)
     kept: dict[str, tuple[Asking, bytes | None, bytes | None]] = field(default_factory=dict)
     scopes: list[tuple[str, ...]] = field(default_factory=list)
-    has_open: frozenset[str] = frozenset()
+    is_in: frozenset[str] = frozenset()
 
     async def welcome(self, asking: Asking) -> Answer | None:
         return self.answers.get("welcome")
@@ -83,8 +84,8 @@ class Desk:
         self.scopes.append(("installed", scope, name, *lacks))
         return Message(head="It works here.", text=("Three things to try.",))
 
-    async def open_scopes(self) -> frozenset[str]:
-        return self.has_open
+    async def present(self, scopes: AbstractSet[str]) -> None:
+        self.is_in = frozenset(scopes)
 
     async def removed(self, scope: str) -> None:
         self.scopes.append(("removed", scope))

@@ -73,7 +73,12 @@ STATES: list[tuple[State, dict[str, Any], str]] = [
     ),
     (
         State.HELD,
-        {},
+        {"budget": "scope:discord/1 $0.30/month settings"},
+        "Waiting for the people who run this bot: it goes past the budget. Without an answer it ends ..",
+    ),
+    (
+        State.HELD,
+        {"budget": "scope:discord/1 $0.30/month scope:discord/1"},
         "Waiting for an admin: it goes past the budget. Without an answer it ends ..",
     ),
 ]

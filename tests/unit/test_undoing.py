@@ -25,6 +25,7 @@ CHOICES: list[tuple[str, Any, Any, Any, Any]] = [
     ("spoiler", None, True, True, None),
     ("alerts", "board/4", "board/5", "board/5", "board/4"),
     ("approvals", False, True, False, False),
+    ("models", ["wan2.5"], None, None, {"wan2.5": "wan2.5"}),
 ]
 
 
@@ -47,10 +48,11 @@ def test_an_undo_takes_back_what_its_order_changed_and_no_more(
         ("paused", None, {"at_ms": 1, "by_operator": False}, {"at_ms": 2, "by_operator": False}),
         ("channels", BOTH, BEN, None),
         ("channels", BOTH, None, BEN),
+        ("channels", BEN, BOTH, ANA),
     ],
 )
 def test_what_was_changed_since_stays(name: str, before: Any, after: Any, now: Any) -> None:
-    """Nor does one name close again what was opened to all."""
+    """Nor does one name close again what was opened to all, or the loss of the last one open it."""
     with pytest.raises(Overtaken):
         choice_undone(name, before, after, now)
 

@@ -74,14 +74,18 @@ async def show(rest: Rest, card: Card, standing: Standing) -> Standing:
     """Make the card, its thread and the progress say what they should; what Discord will never take is let go.
 
     Raises:
-        PlatformDown: try again later.
+        PlatformDown: try again later, from the standing that it tells.
     """
     drawn = await _Drawn.of(card)
     stands = Stands.read(standing)
-    if not stands.channel:
-        stands = await _found_again(rest, card) or await _put(rest, drawn)
-    stands = await _with_progress(rest, card, await _with_thread(rest, card, stands))
-    return (await _with_card(rest, drawn, stands)).told()
+    try:
+        if not stands.channel:
+            stands = await _found_again(rest, card) or await _put(rest, drawn)
+        stands = await _with_thread(rest, card, stands)
+        stands = await _with_progress(rest, card, stands)
+        return (await _with_card(rest, drawn, stands)).told()
+    except PlatformDown as down:
+        raise PlatformDown(str(down), standing=stands.told()) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,13 +93,10 @@ class Meeting:
                     await post(guild.system_channel, message)
 
     async def on_ready(self) -> None:
-        """End what servers have open that removed the bot while it was away; one that Discord cannot reach now is there."""
+        """Tell where the bot is, as servers may have removed it while it was away; one that is in an outage is there."""
         self._begun.note()
-        ours = [scope for scope in await self._desk.open_scopes() if scope != f"{asking.NAME}/{asking.DIRECT}"]
-        there = {f"{asking.NAME}/{guild.id}" for guild in self._client.guilds}
-        for scope in ours:
-            if scope not in there:
-                await self._desk.removed(scope)
+        servers = {f"{asking.NAME}/{guild.id}" for guild in self._client.guilds}
+        await self._desk.present(servers | {f"{asking.NAME}/{asking.DIRECT}"})
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         await self._desk.removed(f"{asking.NAME}/{guild.id}")
