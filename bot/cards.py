@@ -37,7 +37,7 @@ from bot.wording import about, money
 from providers.kit.spec import BadOption
 from storage.contract import DELETED, Job, Trail
 from storage.errors import StorageError
-from storage.states import FINAL, Event, Notice, State
+from storage.states import FINAL, OCCUPYING, Event, Notice, State
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,7 @@ _IN_THREAD = (_MOVING | {State.UNSURE, State.LATE}) - {State.PREPARING}
 """What waits for its turn needs no thread yet."""
 _REROUTES = frozenset({Event.REROUTED, Event.VOID_REROUTED})
 _SHOWN_S = 60.0
+_MOST_HELD = 200
 
 
 def spot_of(job: Job) -> Spot:
@@ -315,6 +316,7 @@ class Cards:
             offer=self._offer(job),
             usual=self._usual(job),
             ahead=await self._ahead(job),
+            ready_ms=await self._ready_ms(job),
             said=references,
             moved=_moved(job, trail) if has_moved else "",
             elsewhere=_elsewhere(trail),
@@ -333,6 +335,14 @@ class Cards:
 
     async def _ahead(self, job: Job) -> int:
         return await self._ports.store.ahead(job.id) if job.state is State.QUEUED else 0
+
+    async def _ready_ms(self, job: Job) -> tuple[int, ...]:
+        """Return when the jobs should be ready that hold the places for which a queued one waits."""
+        if job.state is not State.QUEUED:
+            return ()
+        found = [each for state in OCCUPYING for each in await self._ports.store.jobs(state=state, most=_MOST_HELD)]
+        made = [(each.state_since_ms, self._usual(each)) for each in found if each.offer == job.offer]
+        return tuple(since_ms + int(usual.likely_s * 1000) for since_ms, usual in made if usual is not None)
 
 
 def _moved(job: Job, trail: list[Trail]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -23,7 +24,7 @@ _HELD_MS = 7 * 86_400_000
 class Around:
     """What a card tells beside its job. Without an `offer`, because it is not installed any more, less is known.
 
-    `ahead` counts those before it in its line, `said` is where its other messages stand, `moved` a sentence on why
+    `ahead` counts those before it in its line, `ready_ms` is when those that its offer makes now should be ready, `said` is where its other messages stand, `moved` a sentence on why
     another offer makes it, `elsewhere` why the video went to its person alone, `deleted` when and by whom it was,
     `decided` how a request that was put to an admin was decided.
     """
@@ -32,6 +33,7 @@ class Around:
     offer: Offer | None = None
     usual: Usual | None = None
     ahead: int = 0
+    ready_ms: tuple[int, ...] = ()
     said: Mapping[str, str] = field(default_factory=dict)
     moved: str = ""
     elsewhere: str = ""
@@ -102,7 +104,7 @@ def _in_line(job: Job, around: Around) -> Phrase:
         head, _, rest = in_the_way.partition("; ")
         return head, (f"; {rest}",) if rest else ()
     head = tr("Next in line") if around.ahead == 0 else tr("{ordinal} in line", ordinal=_ordinal(around.ahead + 1))
-    starts_ms = _starts_ms(job, around)
+    starts_ms = _starts_ms(around)
     return head, told(", starts {at}", at=Moment(starts_ms)) if starts_ms > around.now_ms else ()
 
 
@@ -112,12 +114,16 @@ def _ordinal(number: int) -> str:
     return f"{number}{({1: 'st', 2: 'nd', 3: 'rd'}).get(last, 'th')}"
 
 
-def _starts_ms(job: Job, around: Around) -> int:
-    """Return when its turn should have come: as many go at once as its offer takes. 0 where nobody knows."""
+def _starts_ms(around: Around) -> int:
+    """Return when its turn should come, if all before it take as long as is usual; 0 where nobody knows."""
     if around.offer is None or around.usual is None:
         return 0
-    turns = around.ahead // around.offer.bound + 1
-    return job.state_since_ms + int(turns * around.usual.likely_s * 1000)
+    bound = around.offer.bound
+    free = [around.now_ms] * (bound - len(around.ready_ms))
+    places = sorted([*around.ready_ms, *free])[-bound:]
+    for _ in range(around.ahead):
+        heapq.heapreplace(places, places[0] + int(around.usual.likely_s * 1000))
+    return places[0]
 
 
 def _being_made(job: Job, around: Around) -> Phrase:

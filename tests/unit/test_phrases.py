@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.cards import card
+from bot.catalogue import Catalogue
 from bot.phrases import Around
 from bot.platforms.contract import Card, Moment, Style
 from bot.platforms.text import headed
 from bot.schedule import Usual
+from bot.settings import load
 from bot.standing import BLOCKED, SENT, SLOW_TO_ANSWER
 from storage.contract import DELETED, Input, Job, Priced, Trail
 from storage.states import FINAL, Kind, Notice, State
+from tests.fakes.provider import imagined
 from tests.unit.test_replies import HOLES, JOB, NOON_MS
 
 USUAL = Usual(median_s=90, slow_s=240)
+LIKELY_S = int(USUAL.likely_s * 1000) / 1000
 AROUND = Around(now_ms=NOON_MS, usual=USUAL)
+OFFER = Catalogue({"imagined": imagined("http://127.0.0.1:9")}, load(), Path("work")).offers["wan2.5@imagined"]
 
 
 def made(state: State, around: Around = AROUND, **facts: Any) -> Card:
@@ -113,6 +119,28 @@ def test_every_failure_is_named_in_a_few_words(kind: Kind) -> None:
 def test_a_place_in_the_line_is_an_ordinal(ahead: int, place: str) -> None:
     """As one says it."""
     assert made(State.QUEUED, replace(AROUND, ahead=ahead)).head.startswith(place)
+
+
+@pytest.mark.parametrize(
+    ("bound", "ahead", "ready_s", "starts_s"),
+    [
+        (1, 0, [60], 60),
+        (1, 2, [60], 60 + 2 * LIKELY_S),
+        (2, 0, [60, 20], 20),
+        (2, 1, [60, 20], 60),
+        (2, 2, [60, 20], 20 + LIKELY_S),
+        (1, 0, [60, 20], 60),
+        (2, 0, [60], None),
+        (1, 0, [-20], None),
+    ],
+)
+def test_a_turn_comes_when_a_place_is_free(bound: int, ahead: int, ready_s: list[int], starts_s: int | None) -> None:
+    """Never before those are ready that it waits for; where one is free or overdue nobody says when."""
+    offer = replace(OFFER, bound=bound)
+    ready_ms = tuple(NOON_MS + each * 1000 for each in ready_s)
+    told = made(State.QUEUED, replace(AROUND, offer=offer, ahead=ahead, ready_ms=ready_ms))
+    moments = [part.at_ms for part in told.text if isinstance(part, Moment)]
+    assert moments == ([] if starts_s is None else [NOON_MS + starts_s * 1000])
 
 
 def test_a_number_is_told_only_where_it_is_true_and_never_a_hundred_before_it_is_whole() -> None:
