@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
-from bot import accounts, arrangement, orders, sayings, undoing, worth
+from bot import accounts, arrangement, orders, sayings, showing, undoing, worth
 from bot.choices import ALERTS, BLOCKED, CHANNELS, MODELS, PAUSED, ROLES, SPOILER, THREAD, Choices, chosen
 from bot.intake import Intake
 from bot.language import later, tr
@@ -95,9 +95,14 @@ class Admin:
         return done if isinstance(done, Message) else await self._confirmed(order, done)
 
     async def _confirmed(self, order: Order, done: _Done) -> Message:
-        """Return what was done and what it means, with a button that takes it back."""
-        undo = () if done.undo is None else (await undoing.keep(self._ports.store, order, done.undo),)
-        return plain(done.head, *([done.meaning] if done.meaning else []), actions=undo)
+        """Return what was done and what it means, with a button that takes it back; what was so already was not done."""
+        meaning = [done.meaning] if done.meaning else []
+        if done.undo is None:
+            return plain(done.head, *meaning)
+        undo = await undoing.keep(self._ports.store, order, done.undo)
+        if undo is None:
+            return plain(done.head, tr("It was so already; nothing was changed."))
+        return plain(done.head, *meaning, actions=(undo,))
 
     async def undo(self, press: Press, draft: Draft) -> Answer:
         """Put back what an order changed, for whoever gave it and still may."""
@@ -114,14 +119,14 @@ class Admin:
         after = orders.row_of(limits + kept, before) if is_scope else write_limits(limits)
         await undoing.keep_rule(self._ports.store, subject, after, by)
         spoken = sayings.spoken(write_limits(limits))
-        was = (
-            tr("Before: none of its own.") if before is None else tr("Before: {limits}.", limits=sayings.spoken(before))
-        )
+        counts = write_limits(orders.only(before, dollars=False)) if kept else before
+        was = tr("Before: {limits}.", limits=sayings.spoken(counts)) if before else tr("Before: none of its own.")
+        stays = tr("The budget stays as it is.") if kept else ""
         reach = tr(_EVERYWHERE) if by == "operator" else tr("What the people who run this bot allow holds as well.")
         worth_it = worth.of_limits(self._ports, limits, orders.kind_of(subject), orders.members(order))
         return _Done(
             head=tr("Limit for {name}: {limits}.", name=orders.name_of(order, subject), limits=spoken),
-            meaning=" ".join(filter(None, (worth_it, was, reach))),
+            meaning=" ".join(filter(None, (worth_it, was, stays, reach))),
             undo={"subject": subject, "before": before, "after": after, "by": by},
         )
 
@@ -169,7 +174,8 @@ class Admin:
         was = sayings.spoken(write_limits(orders.only(before, dollars=True)))
         meaning = tr("Only what the people who run this bot set holds now.")
         if amount:
-            meaning = worth.of_budget(self._ports, parse_amount(amount).number)
+            allowed = await self._allowed_usd_micros(order)
+            meaning = worth.of_budget(self._ports, parse_amount(amount).number, allowed)
         return _Done(
             head=tr("Budget: {amount} a month.", amount=amount)
             if amount
@@ -177,6 +183,12 @@ class Admin:
             meaning=f"{meaning} {tr('Before: {limits}.', limits=was)}",
             undo={"subject": subject, "before": before, "after": after, "by": by},
         )
+
+    async def _allowed_usd_micros(self, order: Order) -> int | None:
+        """Return the least that the people who run the bot let this scope cost a month; None where they set nothing."""
+        left = await showing.left_of(self._ports, order)
+        theirs = [each for each in left if not each.set_by.startswith("scope:") and each.subject.startswith("scope:")]
+        return min((each.most for each in theirs if each.limit.startswith("$")), default=None)
 
     async def _block(self, order: Order) -> _Done:
         user = orders.user_of(order)

@@ -12,7 +12,7 @@ from bot.platforms.contract import Asking, Command, Item, Message
 from bot.ports import Ports
 from bot.refusals import Refused
 from bot.sayings import plain
-from bot.wording import about
+from bot.wording import about, together
 from storage.contract import Draft, Job
 
 
@@ -20,7 +20,9 @@ async def on_its_way(ports: Ports, command: Command, job: Job) -> Message:
     """Return what was taken on, and the first time what goes to whom."""
     offer = ports.catalogue.offers[job.offer]
     resolution = str(offer.options(job.request["options"])["resolution"])
-    said = plain(tr("Your video is on its way."), f"{replies.recipe(job, resolution)}, {about(job.price_usd_micros)}.")
+    recipe = f"{replies.recipe(job, resolution)}, {about(job.price_usd_micros)}."
+    preview = tr("It is a preview: a camera move over the picture, without AI.") if offer.spec.renders_here else ""
+    said = plain(tr("Your video is on its way."), together(recipe, preview))
     if len(await ports.store.jobs(user=job.subjects.user, most=2)) > 1:
         return said
     left = await showing.left_of(ports, command)
@@ -46,6 +48,13 @@ async def refusal(ports: Ports, asking: Asking, refused: Refused) -> Message:
         items=await _in_the_making(ports, asking) if refused.code == "open" else (),
         actions=switches + sayings.helps(refused),
     )
+
+
+def behind(refused: Message | None, message: Message) -> Message:
+    """Return a message with why nothing can be asked for in front of it, where that is so."""
+    if refused is None:
+        return message
+    return replace(message, head=refused.head, text=(*refused.text, "\n", message.head, " ", *message.text))
 
 
 async def _in_the_making(ports: Ports, asking: Asking) -> tuple[Item, ...]:

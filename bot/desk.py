@@ -116,6 +116,15 @@ class Desk:
             return Answer(message=await answering.refusal(self._ports, asking, refused))
         return None
 
+    async def _barred(self, asking: Asking) -> Message | None:
+        """Return why nothing at all can be asked for there just now; None where it can."""
+        try:
+            await self._intake.check_who(asking)
+            (await chosen(self._ports.store, asking.scope)).check(asking)
+        except Refused as refused:
+            return await answering.refusal(self._ports, asking, refused)
+        return None
+
     @_in_their_language
     async def ask(self, command: Command) -> Answer:
         """Accept a command, or say privately why not; a draft becomes one job; what was changed since, or came to nothing, another."""
@@ -238,11 +247,8 @@ class Desk:
             return Answer(message=sayings.not_found())
         if draft.place.server != press.spot.server:
             return Answer(message=plain(tr("An admin can be asked only where you asked."), tr("Ask there once more.")))
-        try:
-            await self._intake.check_who(press)
-            (await chosen(self._ports.store, press.scope)).check(press)
-        except Refused as refused:
-            return Answer(message=await answering.refusal(self._ports, press, refused))
+        if (refused := await self._barred(press)) is not None:
+            return Answer(message=refused)
         try:
             found = await self._ports.store.hold(press.of)
         except Unknown:
@@ -309,8 +315,8 @@ class Desk:
 
     @_in_their_language
     async def quota(self, asking: Asking) -> Message:
-        """Return what is left to the person, and when it comes back."""
-        return await showing.quota(self._ports, asking)
+        """Return what is left to the person, and when it comes back; first why nothing can be asked for, where that is so."""
+        return answering.behind(await self._barred(asking), await showing.quota(self._ports, asking))
 
     @_in_their_language
     async def collect(self, asking: Asking, job: str = "") -> Message:
@@ -326,8 +332,9 @@ class Desk:
 
     @_in_their_language
     async def help(self, asking: Asking) -> Message:
-        """Return what the bot does, in five lines."""
-        return showing.help_page()
+        """Return what the bot does, in five lines; that it does nothing here, where that is so."""
+        refused = await self._unwelcome(asking)
+        return answering.behind(None if refused is None else refused.message, showing.help_page())
 
     async def installed(
         self, scope: str, name: str, lacks: tuple[str, ...], locale: str = "", *, is_own: bool = False

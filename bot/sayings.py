@@ -35,6 +35,8 @@ def refused(why: Refused, zone: ZoneInfo) -> Said:
 def _limit(facts: Mapping[str, Any]) -> Said:
     amount, _, window = facts["limit"].partition("/")
     left = parse_amount(amount).number - facts["used"]
+    if not parse_amount(amount).number:
+        return tr(_NOTHING[facts["subject"].partition(":")[0]]), (tr(_RAISED[facts["set_by"].startswith("scope:")]),)
     head = tr(_USED[facts["subject"].partition(":")[0]], amount=counted(amount), when=_for(window))
     if 0 < left < facts["asked"]:
         head = tr(
@@ -55,6 +57,14 @@ _USED = {
     "scope": later("This server has used its {amount} {when}."),
     "all": later("This bot has used its {amount} {when}."),
 }
+_NOTHING = {
+    "user": later("Nothing may be asked for by you: your limit is 0."),
+    "role": later("Nothing may be asked for by your role: its limit is 0."),
+    "channel": later("Nothing may be asked for in this channel: its limit is 0."),
+    "scope": later("Nothing may be asked for in this server: its limit is 0."),
+    "all": later("Nothing may be asked for: this bot's limit is 0."),
+}
+_RAISED = {True: later("An admin can raise it."), False: later("The people who run this bot can raise it.")}
 _FOR = {"day": later("for today"), "week": later("for this week"), "month": later("for this month")}
 _NOW = {"day": later("today"), "week": later("this week"), "month": later("this month")}
 
@@ -189,7 +199,7 @@ def room(left: Left) -> str:
 
 
 def taken(left: Left) -> str:
-    """Return how much of somebody's limit is used: `This channel: 12 of 40 videos today`."""
+    """Return how much of somebody's limit is used: `This channel: 12 of 40 videos used today`."""
     amount = left.limit.partition("/")[0]
     used = counted(amount, left.used) if amount.startswith("$") else str(left.used)
     taken = _TAKEN.get(left.subject.partition(":")[0], _TAKEN["user"])
@@ -197,10 +207,10 @@ def taken(left: Left) -> str:
 
 
 _TAKEN = {
-    "user": later("You: {used} of {amount} {when}."),
-    "channel": later("This channel: {used} of {amount} {when}."),
-    "scope": later("This server: {used} of {amount} {when}."),
-    "all": later("This bot: {used} of {amount} {when}."),
+    "user": later("You: {used} of {amount} used {when}."),
+    "channel": later("This channel: {used} of {amount} used {when}."),
+    "scope": later("This server: {used} of {amount} used {when}."),
+    "all": later("This bot: {used} of {amount} used {when}."),
 }
 
 

@@ -86,12 +86,17 @@ def _halves(row: str | None) -> Parts:
 # -- the button
 
 
-async def keep(store: Store, order: Order, undo: Mapping[str, Any]) -> Action:
-    """Keep what was, as a draft of its own, for a day; of an order that comes twice, what was before the first."""
+async def keep(store: Store, order: Order, undo: Mapping[str, Any]) -> Action | None:
+    """Keep what was, as a draft of its own, for a day; None where the order changed nothing.
+
+    Of an order that comes twice it is what was before the first.
+    """
     name = draft_id(_UNDO, order.id)
     try:
         await store.draft(name)
     except Unknown:
+        if (undo["before"] or None) == (undo["after"] or None):
+            return None
         await store.keep_draft(
             Draft(
                 id=name,
@@ -128,6 +133,8 @@ async def _limits_put_back(store: Store, press: Press, was: Mapping[str, Any]) -
     await keep_rule(store, subject, row, by)
     if row is None:
         return tr("It has no limits of its own again.")
+    if row == _NONE:
+        return tr("There is no limit again.")
     return tr("The limit is {limits} again.", limits=sayings.spoken(row))
 
 

@@ -70,12 +70,23 @@ def _video(found: Candidate) -> str:
     return f"{found.offer.spec.model}, {found.options['resolution']}, {found.options['duration']} s"
 
 
-def of_budget(ports: Ports, usd_micros: int) -> str:
-    """Return how many usual videos a month's budget pays for."""
+def of_budget(ports: Ports, usd_micros: int, allowed_usd_micros: int | None) -> str:
+    """Return how many usual videos a month's budget pays for, and what holds instead where operators allow less."""
+    if allowed_usd_micros is not None and allowed_usd_micros < usd_micros:
+        less = tr(
+            "The people who run this bot allow {price} a month here, and that holds.", price=money(allowed_usd_micros)
+        )
+        return f"{less} {_pays_for(ports, allowed_usd_micros)}"
+    return _pays_for(ports, usd_micros)
+
+
+def _pays_for(ports: Ports, usd_micros: int) -> str:
     found = usual(ports)
     if found is None or not found.usd_micros:
         return tr("It counts what providers bill.")
     videos = usd_micros // found.usd_micros
+    if not videos:
+        return tr("That is less than one video costs at {video}.", video=_video(found))
     return trn(
         "That is about {number} video at {video}.",
         "That is about {number} videos at {video}.",

@@ -169,6 +169,15 @@ async def test_a_draft_becomes_at_most_one_job(tmp_path: Path) -> None:
         assert len(await lobby.bot.store.jobs()) == 1
 
 
+async def test_a_limit_of_nothing_says_so(tmp_path: Path) -> None:
+    """There is nothing to wait for, and no shorter video would help."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("limit", amount="0/day")
+        assert words(await lobby.refused()).startswith(
+            "Nothing may be asked for in this server: its limit is 0. An admin can raise it."
+        )
+
+
 async def test_what_was_changed_since_is_another_video(tmp_path: Path) -> None:
     """Nobody's new words are thrown away; the same form sent twice is one video."""
     async with opened(tmp_path) as lobby:

@@ -193,6 +193,32 @@ async def test_an_order_that_comes_twice_is_undone_to_what_was_before_the_first(
         assert await rows(lobby) == {}
 
 
+async def test_an_order_that_changes_nothing_says_so_and_has_nothing_to_undo(tmp_path: Path) -> None:
+    """A button that takes nothing back would mislead."""
+    async with opened(tmp_path) as lobby:
+        for verb, given in (("block", {"user": BEN}), ("limit", {"amount": "5/day"}), ("approvals", {"switch": "on"})):
+            assert labels(await lobby.order(verb, **given)) == ["Undo"]
+            again = await lobby.order(verb, **given)
+            assert (labels(again), "It was so already" in words(again)) == ([], True)
+
+
+async def test_a_budget_above_what_operators_allow_says_what_holds(tmp_path: Path) -> None:
+    """No admin believes in money that is not there."""
+    async with opened(tmp_path, scope_budget_usd="0.70") as lobby:
+        told = words(await lobby.order("budget", amount="50"))
+        assert "The people who run this bot allow $0.70 a month here, and that holds. That is about 1 video at" in told
+    async with opened(tmp_path) as lobby:
+        assert "less than one video costs" in words(await lobby.order("budget", amount="0.30"))
+
+
+async def test_a_limit_says_that_the_budget_stays(tmp_path: Path) -> None:
+    """Else it would read as lifted."""
+    async with opened(tmp_path) as lobby:
+        await lobby.order("budget", amount="50")
+        told = words(await lobby.order("limit", amount="5/day"))
+        assert "Before: no limit. The budget stays as it is." in told
+
+
 async def test_a_budget_and_a_limit_of_the_server_stand_side_by_side(tmp_path: Path) -> None:
     """Setting one does not lift the other."""
     async with opened(tmp_path) as lobby:

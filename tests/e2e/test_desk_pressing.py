@@ -515,10 +515,29 @@ async def test_what_is_left_is_told_with_every_limit_beside_it(tmp_path: Path) -
         await lobby.accepted()
         told = await lobby.desk.quota(lobby.command())
         assert words(told) == (
-            "4 of 5 videos left today. The next one frees [1788307200000]. This server: $0.50 of $50.00 this month."
+            "4 of 5 videos left today. The next one frees [1788307200000]. This server: $0.50 of $50.00 used this month."
         )
     async with opened(tmp_path) as lobby:
         assert (await lobby.desk.quota(lobby.command())).head == "Nothing limits how many videos you make."
+
+
+@pytest.mark.parametrize(
+    ("order", "head"),
+    [("pause", "This bot is paused here."), ("block", "An admin here does not let you use this bot.")],
+)
+async def test_what_is_left_is_not_promised_to_whom_it_is_refused(tmp_path: Path, order: str, head: str) -> None:
+    """First why nothing can be asked for, then what would be left."""
+    async with opened(tmp_path, user_limit="5/day") as lobby:
+        await lobby.order(order, user=ANA)
+        told = await lobby.desk.quota(lobby.command())
+        assert (told.head, "5 of 5 videos left today." in words(told)) == (head, True)
+
+
+async def test_where_the_bot_may_not_be_used_help_says_so_first(tmp_path: Path) -> None:
+    """Nobody tries what is refused."""
+    async with opened(tmp_path) as lobby:
+        await lobby.bot.store.set_scope("scope:board/1", allowed=False, approvals=None)
+        assert (await lobby.desk.help(lobby.command())).head == "This bot may not be used here."
 
 
 async def test_help_is_five_lines(tmp_path: Path) -> None:
