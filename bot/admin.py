@@ -9,7 +9,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
-from bot import accounts, arrangement, orders, sayings, showing, undoing, worth
+from bot import accounts, allowance, arrangement, orders, sayings, undoing, worth
 from bot.choices import ALERTS, BLOCKED, CHANNELS, MODELS, PAUSED, ROLES, SPOILER, THREAD, Choices, chosen
 from bot.intake import Intake
 from bot.language import later, tr
@@ -18,7 +18,7 @@ from bot.platforms.contract import Answer, Answering, Asking, Message, Order, Pr
 from bot.ports import Ports
 from bot.refusals import Refused
 from bot.sayings import plain
-from bot.wording import counted, listed, quoted
+from bot.wording import counted, listed, quoted, together
 from storage.contract import APPROVALS, Draft
 from storage.errors import Unknown
 from storage.limits import parse_amount, parse_limits, write_limits
@@ -122,11 +122,12 @@ class Admin:
         counts = write_limits(orders.only(before, dollars=False)) if kept else before
         was = tr("Before: {limits}.", limits=sayings.spoken(counts)) if before else tr("Before: none of its own.")
         stays = tr("The budget stays as it is.") if kept else ""
-        reach = tr(_EVERYWHERE) if by == "operator" else tr("What the people who run this bot allow holds as well.")
-        worth_it = worth.of_limits(self._ports, limits, orders.kind_of(subject), orders.members(order))
+        allowed = () if by == "operator" else await allowance.allowed(self._ports, subject)
+        reach = tr(_EVERYWHERE) if by == "operator" else worth.as_well(allowed)
+        worth_it = worth.of_limits(self._ports, limits, orders.kind_of(subject), orders.members(order), allowed)
         return _Done(
             head=tr("Limit for {name}: {limits}.", name=orders.name_of(order, subject), limits=spoken),
-            meaning=" ".join(filter(None, (worth_it, was, stays, reach))),
+            meaning=together(worth_it, was, stays, reach),
             undo={"subject": subject, "before": before, "after": after, "by": by},
         )
 
@@ -136,13 +137,13 @@ class Admin:
         if not await self._ports.store.clear_limits(subject, by=by):
             raise Wrong(
                 plain(
-                    tr("{name} had no limits of its own.", name=orders.name_of(order, subject)),
+                    tr("{name} had no limits of its own.", name=orders.starting(order, subject)),
                     tr("Nothing was changed."),
                 )
             )
         undo = {"subject": subject, "before": before, "after": None, "by": by}
         return _Done(
-            head=tr("{name} has no limits of its own any more.", name=orders.name_of(order, subject)),
+            head=tr("{name} has no limits of its own any more.", name=orders.starting(order, subject)),
             meaning=tr("Before: {limits}.", limits=sayings.spoken(before)),
             undo=undo,
         )
@@ -158,10 +159,10 @@ class Admin:
                 plain(tr("There is no limit that counts in that unit."), tr("Set one first; nothing was changed."))
             ) from None
         return _Done(
-            head=tr("{name} may use {amount} more, once.", name=orders.name_of(order, subject), amount=counted(amount)),
-            meaning=tr(
-                "On top of {names}. A grant cannot be taken back.", names=", ".join(map(sayings.spoken, raised))
+            head=tr(
+                "{name} may use {amount} more, once.", name=orders.starting(order, subject), amount=counted(amount)
             ),
+            meaning=together(*map(sayings.on_top, dict.fromkeys(raised)), tr("A grant cannot be taken back.")),
         )
 
     async def _budget(self, order: Order) -> _Done:
@@ -174,7 +175,7 @@ class Admin:
         was = sayings.spoken(write_limits(orders.only(before, dollars=True)))
         meaning = tr("Only what the people who run this bot set holds now.")
         if amount:
-            allowed = await self._allowed_usd_micros(order)
+            allowed = await allowance.a_month_usd_micros(self._ports, subject)
             meaning = worth.of_budget(self._ports, parse_amount(amount).number, allowed)
         return _Done(
             head=tr("Budget: {amount} a month.", amount=amount)
@@ -184,18 +185,13 @@ class Admin:
             undo={"subject": subject, "before": before, "after": after, "by": by},
         )
 
-    async def _allowed_usd_micros(self, order: Order) -> int | None:
-        """Return the least that the people who run the bot let this scope cost a month; None where they set nothing."""
-        left = await showing.left_of(self._ports, order)
-        theirs = [each for each in left if not each.set_by.startswith("scope:") and each.subject.startswith("scope:")]
-        return min((each.most for each in theirs if each.limit.startswith("$")), default=None)
-
     async def _block(self, order: Order) -> _Done:
         user = orders.user_of(order)
         if user == order.user:
             raise Wrong(plain(tr("You cannot block yourself.")))
-        choices = await self._choices(order)
-        undo = await self._choose(order, BLOCKED, dict(choices.blocked) | {user: orders.name_of(order, user)})
+        blocked = (await self._choices(order)).blocked
+        name = blocked.get(user) or orders.name_of(order, user)
+        undo = await self._choose(order, BLOCKED, dict(blocked) | {user: name})
         meaning = tr("They cannot ask for videos here; those in the making go on.")
         return _Done(head=tr("{name} is blocked.", name=orders.name_of(order, user)), meaning=meaning, undo=undo)
 
@@ -210,7 +206,10 @@ class Admin:
 
     async def _approvals(self, order: Order) -> _Done:
         switched = orders.is_on(order)
+        was = await arrangement.takes_approvals(self._ports.store, f"scope:{order.scope}")
         undo = await self._choose(order, APPROVALS, switched)
+        if was is switched:
+            undo = dict(undo) | {"after": undo["before"]}
         meaning = tr("A request over the budget can be put to an admin, who lets it through or not.")
         refused = tr("A request over the budget is refused.")
         return _Done(

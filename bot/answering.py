@@ -6,7 +6,7 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from bot import replies, sayings, showing
-from bot.language import tr
+from bot.language import later, tr
 from bot.origins import draft_id, own_draft
 from bot.platforms.contract import Asking, Command, Item, Message
 from bot.ports import Ports
@@ -15,13 +15,15 @@ from bot.sayings import plain
 from bot.wording import about, together
 from storage.contract import Draft, Job
 
+_PREVIEW = later("It is a preview without AI: a camera move over the picture, which does not act out the sentence.")
+
 
 async def on_its_way(ports: Ports, command: Command, job: Job) -> Message:
     """Return what was taken on, and the first time what goes to whom."""
     offer = ports.catalogue.offers[job.offer]
     resolution = str(offer.options(job.request["options"])["resolution"])
     recipe = f"{replies.recipe(job, resolution)}, {about(job.price_usd_micros)}."
-    preview = tr("It is a preview: a camera move over the picture, without AI.") if offer.spec.renders_here else ""
+    preview = tr(_PREVIEW) if replies.is_preview(job) else ""
     said = plain(tr("Your video is on its way."), together(recipe, preview))
     if len(await ports.store.jobs(user=job.subjects.user, most=2)) > 1:
         return said
@@ -54,7 +56,8 @@ def behind(refused: Message | None, message: Message) -> Message:
     """Return a message with why nothing can be asked for in front of it, where that is so."""
     if refused is None:
         return message
-    return replace(message, head=refused.head, text=(*refused.text, "\n", message.head, " ", *message.text))
+    said = (message.head, " ", *message.text) if message.text else (message.head,)
+    return replace(message, head=refused.head, text=(*refused.text, "\n", *said))
 
 
 async def _in_the_making(ports: Ports, asking: Asking) -> tuple[Item, ...]:

@@ -9,7 +9,7 @@ from bot.language import later, tr, trn
 from bot.platforms.contract import Message, Order
 from bot.sayings import plain
 from bot.wording import cut, quoted
-from storage.limits import BadAmount, Limit, Unit, parse_amount, parse_limits, write_limits
+from storage.limits import BadAmount, BadWindow, Limit, Unit, parse_amount, parse_limits, write_limits
 
 _SUBJECT = re.compile(r"(user|role|channel|scope):([a-z]+)/(\S+)")
 LIFTED = frozenset({"", "none", "off"})
@@ -56,7 +56,16 @@ def user_of(order: Order) -> str:
 
 def name_of(order: Order, subject: str) -> str:
     """Return how people call whom an order is about."""
-    return order.words.get("name") or (tr("this server") if subject.startswith("scope:") else subject.partition("/")[2])
+    return _own_name(order, subject) or tr("this server")
+
+
+def starting(order: Order, subject: str) -> str:
+    """Return the same as a sentence begins with it."""
+    return _own_name(order, subject) or tr("This server")
+
+
+def _own_name(order: Order, subject: str) -> str:
+    return order.words.get("name") or ("" if subject.startswith("scope:") else subject.partition("/")[2])
 
 
 def members(order: Order) -> int | None:
@@ -74,6 +83,9 @@ def limits_of(text: str) -> tuple[Limit, ...]:
     """Return the limits that were written."""
     try:
         return parse_limits(text)
+    except BadWindow as bad:
+        head = tr("{bad} is no time that a limit can hold for.", bad=quoted(str(bad)))
+        raise Wrong(plain(head, tr("Use day, week or month, or hours like 24h."))) from None
     except BadAmount as bad:
         head = tr("{bad} is no limit.", bad=quoted(str(bad)))
         raise Wrong(plain(head, tr("Write it like 5/day, 60s/week, $20/month, or none."))) from None
@@ -133,7 +145,7 @@ def changed(order: Order, word: str, before: Mapping[str, str]) -> dict[str, str
     if not which or do not in {"add", "remove"}:
         raise Wrong(plain(tr(_NAME_ONE[word])))
     if do == "add":
-        return dict(before) | {which: order.words.get("name") or which}
+        return dict(before) | {which: before.get(which) or order.words.get("name") or which}
     if which not in before:
         raise Wrong(
             plain(tr("{name} is not in that list.", name=order.words.get("name") or which), tr("Nothing was changed."))

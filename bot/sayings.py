@@ -35,8 +35,8 @@ def refused(why: Refused, zone: ZoneInfo) -> Said:
 def _limit(facts: Mapping[str, Any]) -> Said:
     amount, _, window = facts["limit"].partition("/")
     left = parse_amount(amount).number - facts["used"]
-    if not parse_amount(amount).number:
-        return tr(_NOTHING[facts["subject"].partition(":")[0]]), (tr(_RAISED[facts["set_by"].startswith("scope:")]),)
+    if not parse_amount(amount).number and not amount.startswith("$"):
+        return nothing(facts["subject"], facts["set_by"])
     head = tr(_USED[facts["subject"].partition(":")[0]], amount=counted(amount), when=_for(window))
     if 0 < left < facts["asked"]:
         head = tr(
@@ -57,12 +57,19 @@ _USED = {
     "scope": later("This server has used its {amount} {when}."),
     "all": later("This bot has used its {amount} {when}."),
 }
+
+
+def nothing(subject: str, set_by: str) -> Said:
+    """Return that a limit of 0 lets nobody ask, and who can raise it."""
+    return tr(_NOTHING[subject.partition(":")[0]]), (tr(_RAISED[set_by.startswith("scope:")]),)
+
+
 _NOTHING = {
-    "user": later("Nothing may be asked for by you: your limit is 0."),
-    "role": later("Nothing may be asked for by your role: its limit is 0."),
-    "channel": later("Nothing may be asked for in this channel: its limit is 0."),
-    "scope": later("Nothing may be asked for in this server: its limit is 0."),
-    "all": later("Nothing may be asked for: this bot's limit is 0."),
+    "user": later("You may not ask for videos: your limit is 0."),
+    "role": later("Your role may not ask for videos: its limit is 0."),
+    "channel": later("Nobody may ask for videos in this channel: its limit is 0."),
+    "scope": later("Nobody may ask for videos in this server: its limit is 0."),
+    "all": later("Nobody may ask for videos: this bot's limit is 0."),
 }
 _RAISED = {True: later("An admin can raise it."), False: later("The people who run this bot can raise it.")}
 _FOR = {"day": later("for today"), "week": later("for this week"), "month": later("for this month")}
@@ -196,6 +203,18 @@ def room(left: Left) -> str:
     rest, most = max(0, left.most - left.used), counted(amount, left.most)
     number = counted(amount, rest) if amount.startswith("$") else str(rest)
     return tr("{number} of {most} left {when}", number=number, most=most, when=_now(left))
+
+
+def more(left: Left) -> str:
+    """Return what was granted on top of a limit: `2 videos more today`; nothing where nothing was."""
+    amount = left.limit.partition("/")[0]
+    number = left.most - parse_amount(amount).number
+    return tr("{amount} more {when}", amount=counted(amount, number), when=_now(left)) if number > 0 else ""
+
+
+def on_top(limit: str) -> str:
+    """Return which limit a grant raises, and until when: `On top of 5 videos a day, for today.`"""
+    return tr("On top of {limits}, {when}.", limits=spoken(limit), when=_for(limit.partition("/")[2]))
 
 
 def taken(left: Left) -> str:

@@ -43,6 +43,10 @@ async def quota(ports: Ports, asking: Asking) -> Message:
     left = await left_of(ports, asking)
     own = sayings.personal(left)
     others = "\n".join(sayings.taken(each) for each in left if each is not own)
+    closed = next((each for each in left if not each.most and not each.limit.startswith("$")), None)
+    if closed is not None:
+        head, text = sayings.nothing(closed.subject, closed.set_by)
+        return Message(head=head, text=text)
     if own is None:
         return Message(head=tr("Nothing limits how many videos you make."), small=(others,) if others else ())
     at_ms = own.frees_at_ms if own.used else None

@@ -95,7 +95,7 @@ async def keep(store: Store, order: Order, undo: Mapping[str, Any]) -> Action | 
     try:
         await store.draft(name)
     except Unknown:
-        if (undo["before"] or None) == (undo["after"] or None):
+        if undo["before"] == undo["after"]:
             return None
         await store.keep_draft(
             Draft(

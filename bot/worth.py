@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bot import refusing
+from bot import refusing, sayings
 from bot.language import later, tr, trn
 from bot.ports import Ports
 from bot.refusals import Refused
 from bot.router import Candidate, Preferences, Wish, candidates
-from bot.wording import money
-from storage.limits import Limit, Unit
+from bot.wording import money, together
+from storage.limits import Amount, Limit, Unit, Window, write_limits
 
 _SIDE_PX = 1000
 
@@ -26,11 +26,15 @@ def usual(ports: Ports) -> Candidate | None:
     return next((each for each in found if each.usd_micros), None)
 
 
-def of_limits(ports: Ports, limits: tuple[Limit, ...], kind: str, members: int | None) -> str:
+def of_limits(
+    ports: Ports, limits: tuple[Limit, ...], kind: str, members: int | None, allowed: tuple[Limit, ...] = ()
+) -> str:
     """Return what a set of limits allows at most: `30 members, up to $75.00 a day at wan2.5, 720p, 5 s.`
 
     A role's limit is each member's, as many as there are; a channel's and a scope's is one for all who ask there.
+    Where operators allow less in the same time, that counts.
     """
+    limits = tuple(_least(limit, allowed) for limit in limits)
     of_each = ", ".join(filter(None, [_most(ports, limit, 1) for limit in limits]))
     if not of_each:
         return ""
@@ -42,6 +46,12 @@ def of_limits(ports: Ports, limits: tuple[Limit, ...], kind: str, members: int |
         return tr("Nobody has this role yet. For each member: up to {found}.", found=of_each)
     found = ", ".join(filter(None, [_most(ports, limit, members) for limit in limits]))
     return trn("{number} member, up to {found}.", "{number} members, up to {found}.", members, found=found)
+
+
+def _least(limit: Limit, allowed: tuple[Limit, ...]) -> Limit:
+    """Return the lower of a limit and those that count the same in the same time."""
+    alike = [each for each in allowed if (each.amount.unit, each.window) == (limit.amount.unit, limit.window)]
+    return min([limit, *alike], key=lambda each: each.amount.number)
 
 
 _FOR_ONE = later("Up to {found}.")
@@ -71,13 +81,19 @@ def _video(found: Candidate) -> str:
 
 
 def of_budget(ports: Ports, usd_micros: int, allowed_usd_micros: int | None) -> str:
-    """Return how many usual videos a month's budget pays for, and what holds instead where operators allow less."""
-    if allowed_usd_micros is not None and allowed_usd_micros < usd_micros:
-        less = tr(
-            "The people who run this bot allow {price} a month here, and that holds.", price=money(allowed_usd_micros)
-        )
-        return f"{less} {_pays_for(ports, allowed_usd_micros)}"
-    return _pays_for(ports, usd_micros)
+    """Return how many usual videos a month's budget pays for; where operators allow less, that and what it pays for."""
+    if allowed_usd_micros is None or allowed_usd_micros >= usd_micros:
+        return _pays_for(ports, usd_micros)
+    less = Limit(Amount(Unit.USD, allowed_usd_micros), Window("month"))
+    return together(as_well((less,)), _pays_for(ports, allowed_usd_micros))
+
+
+def as_well(allowed: tuple[Limit, ...]) -> str:
+    """Return that what operators allow holds beside an admin's order, and how much that is where it is known."""
+    if not allowed:
+        return tr("What the people who run this bot allow holds as well.")
+    limits = sayings.spoken(write_limits(allowed))
+    return tr("The people who run this bot allow {limits}; that holds as well.", limits=limits)
 
 
 def _pays_for(ports: Ports, usd_micros: int) -> str:

@@ -21,6 +21,10 @@ class BadAmount(ValueError):
     """This text is no limit or no grant."""
 
 
+class BadWindow(BadAmount):
+    """This text is no time for which a limit can hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Amount:
     """How much of what: whole videos, whole seconds of video, or millionths of a US dollar."""
@@ -89,7 +93,7 @@ def _parse_window(text: str) -> Window:
         return Window(text)
     match = re.fullmatch(r"(\d{1,4})h", text)
     if match is None or not 1 <= int(match[1]) <= 24 * 366:
-        raise BadAmount(text)
+        raise BadWindow(text)
     return Window(text, int(match[1]))
 
 

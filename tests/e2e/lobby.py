@@ -28,6 +28,7 @@ from bot.platforms.contract import (
 from bot.platforms.contract import Desk as DeskPort
 from bot.platforms.errors import PlatformError, TooBig
 from bot.speaking import speak
+from providers.kit.provider import Provider
 from providers.kit.spec import Audience, AudioLimits, Switch, Text, Whole
 from storage.contract import Job
 from storage.states import Event, State
@@ -226,8 +227,10 @@ class Lobby:
 
 
 @asynccontextmanager
-async def opened(folder: Path, *, stops: bool = True, **settings: Any) -> AsyncIterator[Lobby]:
-    """Open a lobby: wan2.5 hears nothing, wan2.6 takes sound, longer sentences and finer options."""
+async def opened(
+    folder: Path, *, stops: bool = True, also: tuple[Provider, ...] = (), **settings: Any
+) -> AsyncIterator[Lobby]:
+    """Open a lobby: wan2.5 hears nothing, wan2.6 takes sound, longer sentences and finer options; `also` come others."""
     clock, hall, watch, woken = Clock(), Hall(), Watch(), list[str]()
     providers = (
         imagined(NOWHERE, cancels=stops),
@@ -239,6 +242,7 @@ async def opened(folder: Path, *, stops: bool = True, **settings: Any) -> AsyncI
             prompt_max_chars=4000,
             options=(*SPEC.options, *_FINER),
         ),
+        *also,
     )
     given = Setting(folder=folder, providers=providers, platform=hall, clock=clock, settings=settings)
     async with started(given) as bot:

@@ -13,7 +13,8 @@ from bot.platforms.contract import Spot, Style
 from bot.platforms.errors import PlaceGone, PlatformDown, PlatformError
 from storage.errors import Unknown
 from storage.states import State
-from tests.e2e.lobby import ADA, ANA, BEN, ELSEWHERE, PRIVATELY, labels, of, opened, words
+from tests.e2e.lobby import ADA, ANA, BEN, ELSEWHERE, NOWHERE, PRIVATELY, labels, of, opened, words
+from tests.fakes.provider import imagined
 
 
 def sound(folder: Path) -> Path:
@@ -174,8 +175,20 @@ async def test_a_limit_of_nothing_says_so(tmp_path: Path) -> None:
     async with opened(tmp_path) as lobby:
         await lobby.order("limit", amount="0/day")
         assert words(await lobby.refused()).startswith(
-            "Nothing may be asked for in this server: its limit is 0. An admin can raise it."
+            "Nobody may ask for videos in this server: its limit is 0. An admin can raise it."
         )
+
+
+async def test_a_preview_is_said_to_be_one_each_time(tmp_path: Path) -> None:
+    """Nobody waits for a cat to dance."""
+    async with opened(tmp_path, also=(imagined(NOWHERE, "tiny", model="preview"),)) as lobby:
+        for _ in range(2):
+            answer = await lobby.ask(model="preview")
+            assert answer.message is not None
+            assert "It is a preview without AI: a camera move over the picture" in words(answer.message)
+        answer = await lobby.ask(model="wan2.5")
+        assert answer.message is not None
+        assert "preview" not in words(answer.message)
 
 
 async def test_what_was_changed_since_is_another_video(tmp_path: Path) -> None:

@@ -109,9 +109,10 @@ async def test_an_order_reaches_nobody_outside_its_scope(tmp_path: Path, subject
     [
         ("limit", {"amount": "lots"}, "'lots' is no limit."),
         ("limit", {}, "nothing is no limit."),
+        ("limit", {"amount": "$20/year"}, "'year' is no time that a limit can hold for."),
         ("grant", {"amount": "1/day"}, "'1/day' is nothing to grant."),
         ("grant", {"amount": "3"}, "There is no limit that counts in that unit."),
-        ("clear", {}, "this server had no limits of its own."),
+        ("clear", {}, "This server had no limits of its own."),
         ("budget", {"amount": "plenty"}, "'plenty' is no budget."),
         ("block", {"user": "discord/1"}, "Name a member of this server."),
         ("block", {"user": ADA}, "You cannot block yourself."),
@@ -206,9 +207,39 @@ async def test_a_budget_above_what_operators_allow_says_what_holds(tmp_path: Pat
     """No admin believes in money that is not there."""
     async with opened(tmp_path, scope_budget_usd="0.70") as lobby:
         told = words(await lobby.order("budget", amount="50"))
-        assert "The people who run this bot allow $0.70 a month here, and that holds. That is about 1 video at" in told
+        assert "The people who run this bot allow $0.70 a month; that holds as well. That is about 1 video at" in told
+    async with opened(tmp_path, budget_usd="5") as lobby:
+        told = words(await lobby.order("budget", amount="50"))
+        assert "The people who run this bot allow $5.00 a month; that holds as well. That is about 10 videos" in told
     async with opened(tmp_path) as lobby:
         assert "less than one video costs" in words(await lobby.order("budget", amount="0.30"))
+
+
+@pytest.mark.parametrize(
+    ("subject", "meaning"),
+    [
+        (f"user:{BEN}", "Up to $1.00 a day at wan2.5, 720p, 5 s. {before} The people who run this bot allow 2 videos a day;"),
+        ("role:board/r1", "For each member: up to $1.00 a day at wan2.5, 720p, 5 s. {before} The people who run this bot allow"),
+        ("channel:board/2", "up to $25.00 a day at wan2.5, 720p, 5 s. {before} What the people who run this bot allow holds"),
+        ("scope:board/1", "up to $1.50 a day at wan2.5, 720p, 5 s. {before} The people who run this bot allow 3 videos a day, $7.00 a month;"),
+    ],
+)  # fmt: skip
+async def test_a_limit_above_what_operators_allow_says_what_holds(tmp_path: Path, subject: str, meaning: str) -> None:
+    """And is worth no more than that."""
+    async with opened(tmp_path, user_limit="2/day", scope_budget_usd="7") as lobby:
+        await lobby.bot.store.set_limits("scope:board/1", "3/day")
+        told = words(await lobby.order("limit", subject=subject, amount="50/day"))
+        assert meaning.format(before="Before: none of its own.") in told
+
+
+async def test_approvals_that_operators_turned_on_are_turned_off(tmp_path: Path) -> None:
+    """An admin who says what held by itself changed nothing; who says otherwise did."""
+    async with opened(tmp_path) as lobby:
+        assert labels(await lobby.order("approvals", switch="off")) == []
+    async with opened(tmp_path) as lobby:
+        await lobby.bot.store.set_scope("scope:board/9", allowed=True, approvals=True)
+        told = await lobby.order_as(ADMIN | ELSEWHERE, "approvals", switch="off")
+        assert labels(told) == ["Undo"]
 
 
 async def test_a_limit_says_that_the_budget_stays(tmp_path: Path) -> None:
@@ -238,7 +269,9 @@ async def test_a_grant_raises_a_limit_once(tmp_path: Path) -> None:
     async with opened(tmp_path) as lobby:
         await lobby.order("limit", subject=f"user:{ANA}", amount="1/day")
         told = await lobby.order("grant", subject=f"user:{ANA}", amount="2", name="@Ana")
-        assert words(told) == "@Ana may use 2 videos more, once. On top of 1 video a day. A grant cannot be taken back."
+        assert words(told) == (
+            "@Ana may use 2 videos more, once. On top of 1 video a day, for today. A grant cannot be taken back."
+        )
         for _ in range(3):
             await lobby.accepted()
         await lobby.refused()
@@ -478,7 +511,8 @@ async def test_what_is_set_is_shown_in_one_answer(tmp_path: Path) -> None:
         for line in (
             "Paused.",
             "Everybody: 5 videos a day",
-            "This server: 5 videos a day, $50.00 a month",
+            "This server: 5 videos a day",
+            "Budget: $50.00 a month",
             "Approvals: on",
             "Channels: #videos",
             "Roles: @Makers",
@@ -501,6 +535,46 @@ async def test_what_nobody_set_is_shown_as_it_is_by_itself(tmp_path: Path) -> No
             "How this bot is set here. Approvals: off\nApprovals are asked for on the card\nChannels: all\nRoles: all\n"
             "Models: all\nVideos come in a thread on their card\nEverybody: 5 videos a day"
         )
+
+
+async def test_what_operators_allow_is_shown_as_theirs(tmp_path: Path) -> None:
+    """An admin sees what else holds, and that a limit lifted by them lifted only their own."""
+    async with opened(tmp_path, scope_budget_usd="0.30") as lobby:
+        await lobby.order("limit", amount="none", subject="scope:board/1")
+        await lobby.bot.store.set_limits("scope:board/1", "9/day")
+        told = words(await lobby.order("show"))
+        assert "\nAllowed by the people who run this bot: 9 videos a day, $0.30 a month" in told
+        assert "This server: 9" not in told
+
+
+async def test_grants_are_shown_as_long_as_they_hold(tmp_path: Path) -> None:
+    """Whoever they are for, and whichever limit they are on top of."""
+    async with opened(tmp_path) as lobby:
+        given = {
+            "scope:board/1": ("9/day", "4"),
+            "channel:board/2": ("60s/week", "30s"),
+            "role:board/r1": ("5/day", "3"),
+            f"user:{ANA}": ("2/24h", "1"),
+        }
+        for subject, (limit, more) in given.items():
+            await lobby.order("limit", subject=subject, amount=limit)
+            await lobby.order("grant", subject=subject, amount=more)
+        await lobby.order("limit", subject="role:board/r2", amount="3/day")
+        await lobby.order("budget", amount="50")
+        await lobby.order("grant", amount="$5")
+        await lobby.order("grant", subject=f"user:{BEN}", amount="2")
+        told = f"{words(await lobby.order('show'))}\n"
+        for line in (
+            "This server: 4 videos more today",
+            "This server: $5.00 more this month",
+            "channel:board/2: 30 s of video more this week",
+            "role:board/r1: 3 videos more today",
+            f"user:{ANA}: 1 video more in 24 hours",
+            f"user:{BEN}: 2 videos more today",
+        ):
+            assert f"\n{line}\n" in told
+        lobby.clock.forward(40 * DAY_MS)
+        assert " more" not in words(await lobby.order("show"))
 
 
 async def test_of_a_long_list_the_rest_is_counted(tmp_path: Path) -> None:

@@ -522,15 +522,31 @@ async def test_what_is_left_is_told_with_every_limit_beside_it(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("order", "head"),
-    [("pause", "This bot is paused here."), ("block", "An admin here does not let you use this bot.")],
+    ("order", "named", "head"),
+    [
+        ("pause", {}, "This bot is paused here."),
+        ("block", {"user": ANA}, "An admin here does not let you use this bot."),
+        ("channels", {"channel": "board/3"}, "This bot is not used in this channel."),
+        ("roles", {"role": "board/r1"}, "Your roles do not let you use this bot here."),
+    ],
 )
-async def test_what_is_left_is_not_promised_to_whom_it_is_refused(tmp_path: Path, order: str, head: str) -> None:
+async def test_what_is_left_is_not_promised_to_whom_it_is_refused(
+    tmp_path: Path, order: str, named: dict[str, str], head: str
+) -> None:
     """First why nothing can be asked for, then what would be left."""
     async with opened(tmp_path, user_limit="5/day") as lobby:
-        await lobby.order(order, user=ANA)
+        await lobby.order(order, **named)
         told = await lobby.desk.quota(lobby.command())
         assert (told.head, "5 of 5 videos left today." in words(told)) == (head, True)
+
+
+async def test_a_limit_of_0_is_told_as_what_is_left(tmp_path: Path) -> None:
+    """Whatever else would have room."""
+    async with opened(tmp_path, user_limit="5/day") as lobby:
+        await lobby.order("limit", amount="0/day")
+        assert words(await lobby.desk.quota(lobby.command())) == (
+            "Nobody may ask for videos in this server: its limit is 0. An admin can raise it."
+        )
 
 
 async def test_where_the_bot_may_not_be_used_help_says_so_first(tmp_path: Path) -> None:

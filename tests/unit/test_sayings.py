@@ -62,6 +62,28 @@ def test_a_limit_says_whose_it_is_and_when_there_is_room(changes: dict[str, Any]
     assert said("limit", **LIMIT | changes) == sentence
 
 
+@pytest.mark.parametrize(
+    ("subject", "set_by", "sentence"),
+    [
+        (
+            "user:x/1",
+            "settings",
+            "You may not ask for videos: your limit is 0. The people who run this bot can raise it.",
+        ),
+        ("role:x/1", "scope:x/1", "Your role may not ask for videos: its limit is 0. An admin can raise it."),
+        (
+            "channel:x/1",
+            "scope:x/1",
+            "Nobody may ask for videos in this channel: its limit is 0. An admin can raise it.",
+        ),
+    ],
+)
+def test_a_limit_of_0_sends_nobody_to_wait(subject: str, set_by: str, sentence: str) -> None:
+    """No shorter video would help."""
+    changes = {"limit": "0/day", "subject": subject, "set_by": set_by, "used": 0, "frees_at_ms": None}
+    assert said("limit", **LIMIT | changes) == sentence
+
+
 def test_what_may_spend_money_stands_out_and_nothing_else() -> None:
     """One coloured button at most says: this is the one that costs."""
     for code in ("limit", "unpriced", "open", "paused", "option_bad", "prompt_long", "no_image"):
@@ -75,11 +97,17 @@ def test_what_may_spend_money_stands_out_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("limit", "used", "most", "room", "taken"),
     [
-        ("5/day", 2, 5, "3 of 5 videos left today", "You: 2 of 5 videos today."),
-        ("1/24h", 1, 1, "0 of 1 video left in 24 hours", "You: 1 of 1 video in 24 hours."),
-        ("60s/week", 15, 60, "45 of 60 s of video left this week", "You: 15 of 60 s of video this week."),
-        ("$20.00/month", 500_000, 20_000_000, "$19.50 of $20.00 left this month", "You: $0.50 of $20.00 this month."),
-        ("5/day", 7, 5, "0 of 5 videos left today", "You: 7 of 5 videos today."),
+        ("5/day", 2, 5, "3 of 5 videos left today", "You: 2 of 5 videos used today."),
+        ("1/24h", 1, 1, "0 of 1 video left in 24 hours", "You: 1 of 1 video used in 24 hours."),
+        ("60s/week", 15, 60, "45 of 60 s of video left this week", "You: 15 of 60 s of video used this week."),
+        (
+            "$20.00/month",
+            500_000,
+            20_000_000,
+            "$19.50 of $20.00 left this month",
+            "You: $0.50 of $20.00 used this month.",
+        ),
+        ("5/day", 7, 5, "0 of 5 videos left today", "You: 7 of 5 videos used today."),
     ],
 )
 def test_what_is_left_is_told_in_its_own_unit(limit: str, used: int, most: int, room: str, taken: str) -> None:
