@@ -247,7 +247,7 @@ async def test_a_server_that_removes_the_bot_while_it_is_away_ends_its_jobs() ->
         there.server.remove_bot(there.guild)
         async with there.hearing() as bot:
             await eventually(lambda: bot.store.jobs(state=State.CANCELLED))
-            [alert] = await bot.store.alerts()
+            [alert] = await eventually(bot.store.alerts)
             assert alert.cause == f"removed:discord/{there.guild.id}"
             invite(there.server, there.guild)
             await eventually(lambda: _is_none(bot))
